@@ -1,0 +1,45 @@
+/*
+ * A bus: sorted, non-overlapping ranges of addresses, each owned by a device. One for MMIO, one for
+ * PIO.
+ *
+ * Built by the machine before vCPUs start, read-only afterwards; access from any vCPU thread
+ * without a lock (a device brings its own). Both ends of an access are checked: one that is not
+ * wholly inside one range is unclaimed. Unclaimed reads give all-ones, unclaimed writes go nowhere.
+ */
+#pragma once
+
+#include "compiler.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Called on a vCPU thread with an offset from the range's base; size is 1, 2, 4 or 8 (on a PIO bus
+ * at most 4) and offset + size stays inside the range. A read returns size bytes, zero-extended. */
+struct bus_ops {
+	uint64_t (*read)(void *device, uint64_t offset, unsigned int size);
+	void (*write)(void *device, uint64_t offset, unsigned int size, uint64_t value);
+};
+
+struct bus_range {
+	uint64_t base;
+	uint64_t size;
+	const struct bus_ops *ops;
+	void *device; /* borrowed: outlives the bus */
+	const char *name;
+};
+
+#define BUS_RANGES_MAX 64
+
+struct bus {
+	const char *name;
+	struct bus_range ranges[BUS_RANGES_MAX]; /* [const] once vCPUs run; sorted by base */
+	unsigned int range_count;
+};
+
+/* -EEXIST when it overlaps another range, -ENOSPC when the bus is full, -EINVAL when it wraps. */
+must_check int bus_attach(struct bus *bus, const struct bus_range *range, struct err *err);
+
+/* False when nobody claims the access. */
+bool bus_read(const struct bus *bus, uint64_t address, unsigned int size, uint64_t *ret_value);
+bool bus_write(const struct bus *bus, uint64_t address, unsigned int size, uint64_t value);
