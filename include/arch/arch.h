@@ -10,6 +10,7 @@
 #include "board.h"
 #include "err.h"
 #include "gmem.h"
+#include "kvm.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -22,12 +23,12 @@ struct arch_vm_options {
 	const char *cpu_features; /* "-name,+name": what --cpu says; NULL: none */
 };
 
-/* Extensions without which the machine cannot be built: KVM_CAP_ numbers with their names. */
-struct arch_capability {
-	int number;
-	const char *name;
-};
-const struct arch_capability *arch_required_capabilities(unsigned int *ret_count);
+/* What the machine needs and wants of KVM. */
+const struct kvm_capability *arch_kvm_capabilities(size_t *ret_count);
+
+/* Does the processor itself offer virtualisation? Without it a KVM is software, and too slow and
+ * incomplete for a distribution's kernel. */
+bool arch_cpu_can_virtualise(void);
 
 /* Lays size_bytes of RAM out: fills in base and size of the regions (gmem.h). */
 void arch_memory_layout(uint64_t size_bytes, struct gmem *gmem);
@@ -67,6 +68,7 @@ struct arch_boot {
 	uint64_t entry;
 	uint64_t information;  /* guest address of what the boot protocol hands over */
 	unsigned int protocol; /* the architecture's own */
+	bool is_linux;	       /* as far as the file tells */
 };
 
 /* Writes the kernel, the initrd, the command line and the board's tables into guest memory. */

@@ -55,7 +55,6 @@ struct vcpu_environment {
 	/* On the vCPU's thread, which sleeps afterwards; must not block. */
 	void (*ended)(void *owner, const struct vcpu *vcpu, enum vcpu_end end);
 	void *owner;
-	bool software_kvm; /* for the sentence of a failure */
 };
 
 struct vcpu_group {

@@ -117,10 +117,6 @@ static void describe_failure(struct vcpu *vcpu, int error)
 	else
 		text_addf(text, "KVM left the guest for reason %u, which Hull does not know",
 			run->exit_reason);
-	if (vcpu->group->environment.software_kvm)
-		text_add(text, "; this host's KVM is software without VMX or SVM and cannot run "
-			       "distribution kernels: use a host with hardware virtualisation (see "
-			       "hull doctor)");
 	text_add(text, "\n");
 	arch_vcpu_describe(vcpu->fd, vcpu->group->environment.gmem, text);
 }

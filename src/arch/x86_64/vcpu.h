@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "cpuid.h"
+#include "cpuid_table.h"
 #include "err.h"
 
 struct arch_vm {

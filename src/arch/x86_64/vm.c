@@ -10,26 +10,41 @@
 #include "smbios.h"
 #include "vcpu.h"
 
+#include <cpuid.h>
 #include <errno.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
 #define APIC_ID_MAX_XAPIC 254
 
-const struct arch_capability *arch_required_capabilities(unsigned int *ret_count)
+const struct kvm_capability *arch_kvm_capabilities(size_t *ret_count)
 {
-	static const struct arch_capability required[] = {
-		{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
-		{KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"},
-		{KVM_CAP_PIT2, "KVM_CAP_PIT2"},
-		{KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR"},
-		{KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID"},
-		{KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE"},
-		{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
+	static const struct kvm_capability capabilities[] = {
+		{KVM_CAP_USER_MEMORY, "USER_MEMORY", true, "guest memory"},
+		{KVM_CAP_IRQCHIP, "IRQCHIP", true, "interrupt controllers in the kernel"},
+		{KVM_CAP_PIT2, "PIT2", true, "the interval timer in the kernel"},
+		{KVM_CAP_SET_TSS_ADDR, "SET_TSS_ADDR", true, "real mode on Intel processors"},
+		{KVM_CAP_EXT_CPUID, "EXT_CPUID", true, "CPU features of the guest"},
+		{KVM_CAP_MP_STATE, "MP_STATE", true, "more than one vCPU"},
+		{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", true, "stopping a vCPU in time"},
+		{KVM_CAP_IRQFD, "IRQFD", false, "interrupts without a system call of Hull's"},
+		{KVM_CAP_IOEVENTFD, "IOEVENTFD", false, "notifications without leaving the kernel"},
+		{KVM_CAP_TSC_DEADLINE_TIMER, "TSC_DEADLINE_TIMER", false, "cheap guest timers"},
+		{KVM_CAP_X2APIC_API, "X2APIC_API", false, "more than 254 vCPUs"},
 	};
 
-	*ret_count = array_size(required);
-	return required;
+	*ret_count = array_size(capabilities);
+	return capabilities;
+}
+
+bool arch_cpu_can_virtualise(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & 1u << 5) /* VMX */
+		return true;
+	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & 1u << 2; /* SVM */
 }
 
 void arch_memory_layout(uint64_t size_bytes, struct gmem *gmem)
@@ -234,6 +249,11 @@ int arch_load(const struct gmem *gmem, const struct board *board,
 		r = boot_load(gmem, &request, &result, err);
 	if (r < 0)
 		return r;
-	*ret_boot = (struct arch_boot){result.entry, result.information, result.protocol};
+	*ret_boot = (struct arch_boot){
+		.entry = result.entry,
+		.information = result.information,
+		.protocol = result.protocol,
+		.is_linux = result.protocol == BOOT_LINUX64,
+	};
 	return 0;
 }

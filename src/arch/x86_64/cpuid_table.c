@@ -1,8 +1,8 @@
 /*
- * See cpuid.h. The table is KVM_GET_SUPPORTED_CPUID's; entries are edited in place, so that a leaf
+ * See cpuid_table.h. The table is KVM_GET_SUPPORTED_CPUID's; entries are edited in place, so that a leaf
  * that KVM does not know is never invented, except the topology leaf, which every guest needs.
  */
-#include "cpuid.h"
+#include "cpuid_table.h"
 
 #include <errno.h>
 #include <stdbool.h>
