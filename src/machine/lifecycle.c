@@ -10,6 +10,7 @@
 #include "log.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END };
@@ -112,10 +113,10 @@ static void report_failure(struct machine *machine, const struct vcpu *vcpu)
 	size_t length = strcspn(line, "\n");
 
 	(void)err_set(&machine->end_sentence, 0, "%.*s%s", (int)length, line,
-		arch_cpu_can_virtualise()
-			? ""
-			: "; this host's KVM is software and cannot run distribution kernels: use a "
-			  "host with hardware virtualisation (see hull doctor)");
+		arch_cpu_can_virtualise() ? ""
+					  : "; this host's KVM is software and cannot run "
+	                                    "distribution kernels: use a "
+					    "host with hardware virtualisation (see hull doctor)");
 	for (line += length; *line; line += length) {
 		line++;
 		length = strcspn(line, "\n");
@@ -136,7 +137,8 @@ static void mail_received(void *owner, const struct mail *mail)
 		const struct vcpu *vcpu = mail->about;
 
 		(void)err_set(&machine->end_sentence, 0,
-			"vCPU %u shut down (triple fault): the guest's kernel crashed without a word",
+			"vCPU %u shut down (triple fault): the guest's kernel crashed without a "
+		        "word",
 			vcpu->index);
 		end_with(machine, EXIT_STATUS_TRIPLE_FAULT);
 		return;
@@ -145,12 +147,28 @@ static void mail_received(void *owner, const struct mail *mail)
 	end_with(machine, EXIT_STATUS_KVM_FAILURE);
 }
 
+/* Job control: the terminal is the shell's while we are stopped. */
+static void stop_or_continue(struct machine *machine, int signal)
+{
+	if (!machine->console)
+		return;
+	if (signal == SIGTSTP) {
+		console_suspend(machine->console);
+		(void)raise(SIGSTOP);
+	}
+	console_continue(machine->console);
+}
+
 /* The first signal asks politely when somebody listens; anything later ends the VM at once. */
 static void signal_received(void *owner, int signal)
 {
 	struct machine *machine = owner;
 	bool first = !machine->signal;
 
+	if (signal == SIGTSTP || signal == SIGCONT) {
+		stop_or_continue(machine, signal);
+		return;
+	}
 	if (first)
 		machine->signal = signal;
 	if (!first || machine->panicked || !machine->config->grace_ns ||
@@ -158,7 +176,8 @@ static void signal_received(void *owner, int signal)
 		end_by_signal(machine);
 		return;
 	}
-	log_line(LOG_LEVEL_INFO, "SIG%s: asked the guest to power off; a second signal ends it at once",
+	log_line(LOG_LEVEL_INFO,
+		"SIG%s: asked the guest to power off; a second signal ends it at once",
 		sigabbrev_np(signal));
 	acpi_pm_press_power_button(&machine->power);
 	loop_timer_arm(&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
@@ -178,7 +197,8 @@ static void timeout_expired(void *owner)
 {
 	struct machine *machine = owner;
 
-	(void)err_set(&machine->end_sentence, 0, "the guest was still running after %.3g s (--timeout)",
+	(void)err_set(&machine->end_sentence, 0,
+		"the guest was still running after %.3g s (--timeout)",
 		(double)machine->config->timeout_ns / 1e9);
 	end_with(machine, EXIT_STATUS_TIMEOUT);
 }

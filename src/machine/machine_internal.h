@@ -14,11 +14,12 @@
 #include "gmem.h"
 #include "i8042.h"
 #include "image.h"
+#include "log.h"
 #include "loop.h"
 #include "loop_timer.h"
 #include "mailbox.h"
 #include "ns16550.h"
-#include "pci_host.h"
+#include "pci.h"
 #include "pvpanic.h"
 #include "reset_control.h"
 #include "rtc_cmos.h"
@@ -33,25 +34,20 @@ struct machine {
 	const struct config *config; /* [const] */
 	struct timeline timeline;
 
-	/* The host's half: from start to end. */
+	/* The host's half and the devices: from start to end; devices are reset with the guest. */
 	struct loop loop;
 	struct signal_watch signals;
 	struct mailbox mailbox;
 	struct loop_timer timeout;
 	struct loop_timer grace;
+	struct loop_timer power_timer;
 	struct loop_timer rtc_timer;
-	struct loop_timer pm_timer;
 	struct image kernel;
 	struct image initrd;
 	char *command_line;
 	int kvm_fd;
-	bool software_kvm;
-	struct console *console; /* NULL: --console=null has no UART either */
-
-	/* The guest's half: made anew when the guest resets. */
-	struct gmem gmem;
-	struct vm vm;
-	struct arch_vm *arch;
+	struct console *console; /* NULL: --console=null, then there is no UART either */
+	struct log_limiter console_limiter;
 	struct board board;
 	struct bus mmio;
 	struct bus pio;
@@ -62,7 +58,12 @@ struct machine {
 	struct rtc_cmos rtc;
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
-	struct pci_host *pci;
+	struct pci_host pci;
+
+	/* The guest's half: made anew when the guest resets. */
+	struct gmem gmem;
+	struct vm vm;
+	struct arch_vm *arch;
 	struct vcpu_group vcpus;
 	_Atomic bool ending; /* [atomic] a guest end was reported: later reports are dropped */
 

@@ -21,7 +21,7 @@ static void signal_ready(void *owner, short revents)
 int signal_watch_init(struct signal_watch *watch, struct loop *loop,
 	void (*received)(void *owner, int signal), void *owner, struct err *err)
 {
-	static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
 	sigset_t set;
 	int fd;
 
@@ -35,6 +35,9 @@ int signal_watch_init(struct signal_watch *watch, struct loop *loop,
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_set_errno(err, errno, "cannot watch signals");
+	/* A console in the background must not stop the VM. */
+	(void)sigaddset(&set, SIGTTIN);
+	(void)sigaddset(&set, SIGTTOU);
 	*watch = (struct signal_watch){
 		.loop = loop,
 		.source = {.fd = fd, .events = POLLIN, .ready = signal_ready, .owner = watch},

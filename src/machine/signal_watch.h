@@ -1,5 +1,6 @@
 /*
- * SIGINT, SIGTERM and SIGHUP as events of the main loop.
+ * SIGINT, SIGTERM, SIGHUP, SIGTSTP and SIGCONT as events of the main loop; SIGTTIN and SIGTTOU are
+ * blocked.
  *
  * Must be set up before any thread is created, so that all of them inherit the blocked mask. A
  * signal that was ignored when Hull started (nohup) stays ignored.

@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 enum timeline_phase {
-	TIMELINE_FILES,	     /* kernel and initrd are open (and unpacked) */
-	TIMELINE_KVM,	     /* the VM and its interrupt controllers exist */
+	TIMELINE_FILES,      /* kernel and initrd are open (and unpacked) */
+	TIMELINE_KVM,        /* the VM and its interrupt controllers exist */
 	TIMELINE_MEMORY,     /* RAM is mapped */
 	TIMELINE_DEVICES,    /* devices and vCPUs exist */
-	TIMELINE_LOAD,	     /* kernel, initrd and tables are in memory */
-	TIMELINE_START,	     /* vCPUs run */
+	TIMELINE_LOAD,       /* kernel, initrd and tables are in memory */
+	TIMELINE_START,      /* vCPUs run */
 	TIMELINE_FIRST_BYTE, /* the guest wrote its first byte to the console */
-	TIMELINE_END,	     /* the guest has ended */
+	TIMELINE_END,        /* the guest has ended */
 	TIMELINE_PHASES,
 };
 

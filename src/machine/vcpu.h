@@ -36,14 +36,14 @@ struct vcpu_group;
 
 struct vcpu {
 	struct vcpu_group *group; /* [const] */
-	unsigned int index;	  /* [const] */
-	int fd;			  /* [const] owned */
-	struct kvm_run *run;	  /* [vcpu] mapped, shared with KVM; immediate_exit: [atomic] */
-	size_t run_bytes;	  /* [const] */
-	pthread_t thread;	  /* [main] */
-	bool has_thread;	  /* [main] */
-	enum vcpu_state state;	  /* [lock] */
-	struct text failure;	  /* [vcpu] until its end was reported, then [main] */
+	unsigned int index;       /* [const] */
+	int fd;                   /* [const] owned */
+	struct kvm_run *run;      /* [vcpu] mapped, shared with KVM; immediate_exit: [atomic] */
+	size_t run_bytes;         /* [const] */
+	pthread_t thread;         /* [main] */
+	bool has_thread;          /* [main] */
+	enum vcpu_state state;    /* [lock] */
+	struct text failure;      /* [vcpu] until its end was reported, then [main] */
 };
 
 /* What vCPUs need of the machine; everything is borrowed and outlives the group. */
@@ -59,12 +59,12 @@ struct vcpu_environment {
 
 struct vcpu_group {
 	struct vcpu_environment environment; /* [const] */
-	struct vcpu *vcpus;		     /* [const] once started; owned */
-	unsigned int vcpu_count;	     /* [const] */
+	struct vcpu *vcpus;                  /* [const] once started; owned */
+	unsigned int vcpu_count;             /* [const] */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* command or a state */
-	_Atomic int command;	/* [atomic] enum vcpu_command, written under lock */
-	bool has_lock;		/* [main] */
+	_Atomic int command;    /* [atomic] enum vcpu_command, written under lock */
+	bool has_lock;          /* [main] */
 };
 
 /* Creates the vCPUs of a VM, paused and without threads. */

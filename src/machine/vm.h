@@ -11,7 +11,7 @@
 
 struct vm {
 	int kvm_fd; /* borrowed */
-	int fd;	    /* owned, -1 when empty */
+	int fd;     /* owned, -1 when empty */
 };
 
 must_check int vm_create(int kvm_fd, struct vm *vm, struct err *err);
