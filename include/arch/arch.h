@@ -10,7 +10,6 @@
 #include "board.h"
 #include "err.h"
 #include "gmem.h"
-#include "kvm.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -22,9 +21,6 @@ struct arch_vm_options {
 	unsigned int cpu_count;
 	const char *cpu_features; /* "-name,+name": what --cpu says; NULL: none */
 };
-
-/* What the machine needs and wants of KVM. */
-const struct kvm_capability *arch_kvm_capabilities(size_t *ret_count);
 
 /* Does the processor itself offer virtualisation? Without it a KVM is software, and too slow and
  * incomplete for a distribution's kernel. */

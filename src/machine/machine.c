@@ -9,6 +9,7 @@
 #include "fatal_signals.h"
 #include "fd.h"
 #include "kvm.h"
+#include "kvm_capabilities.h"
 #include "log.h"
 #include "machine_internal.h"
 

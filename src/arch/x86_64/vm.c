@@ -18,26 +18,6 @@
 
 #define APIC_ID_MAX_XAPIC 254
 
-const struct kvm_capability *arch_kvm_capabilities(size_t *ret_count)
-{
-	static const struct kvm_capability capabilities[] = {
-		{KVM_CAP_USER_MEMORY, "USER_MEMORY", true, "guest memory"},
-		{KVM_CAP_IRQCHIP, "IRQCHIP", true, "interrupt controllers in the kernel"},
-		{KVM_CAP_PIT2, "PIT2", true, "the interval timer in the kernel"},
-		{KVM_CAP_SET_TSS_ADDR, "SET_TSS_ADDR", true, "real mode on Intel processors"},
-		{KVM_CAP_EXT_CPUID, "EXT_CPUID", true, "CPU features of the guest"},
-		{KVM_CAP_MP_STATE, "MP_STATE", true, "more than one vCPU"},
-		{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", true, "stopping a vCPU in time"},
-		{KVM_CAP_IRQFD, "IRQFD", false, "interrupts without a system call of Hull's"},
-		{KVM_CAP_IOEVENTFD, "IOEVENTFD", false, "notifications without leaving the kernel"},
-		{KVM_CAP_TSC_DEADLINE_TIMER, "TSC_DEADLINE_TIMER", false, "cheap guest timers"},
-		{KVM_CAP_X2APIC_API, "X2APIC_API", false, "more than 254 vCPUs"},
-	};
-
-	*ret_count = array_size(capabilities);
-	return capabilities;
-}
-
 bool arch_cpu_can_virtualise(void)
 {
 	unsigned int eax, ebx, ecx, edx;
