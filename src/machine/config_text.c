@@ -357,6 +357,11 @@ static bool show_time(const void *field, struct text *text)
 	return true;
 }
 
+static bool show_timeout(const void *field, struct text *text)
+{
+	return *(const uint64_t *)field != 0 && show_time(field, text);
+}
+
 /* Of two words the one that value is, or -EINVAL. */
 static int choose(const char *const words[2], const char *value, struct err *err)
 {
@@ -425,7 +430,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_CONSOLE] = {0, set_console, show_console},
 	[CONFIG_KEY_NAME] = {FIELD(name), set_name, show_string},
 	[CONFIG_KEY_UUID] = {FIELD(uuid), set_uuid, show_uuid},
-	[CONFIG_KEY_TIMEOUT] = {FIELD(timeout_ns), set_time, show_time},
+	[CONFIG_KEY_TIMEOUT] = {FIELD(timeout_ns), set_time, show_timeout},
 	[CONFIG_KEY_GRACE] = {FIELD(grace_ns), set_time, show_time},
 	[CONFIG_KEY_ON_REBOOT] = {FIELD(on_reboot), set_on_reboot, show_on_reboot},
 	[CONFIG_KEY_ON_PANIC] = {FIELD(on_panic), set_on_panic, show_on_panic},
