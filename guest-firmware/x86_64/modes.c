@@ -1,0 +1,121 @@
+/* See modes.h. */
+#include "modes.h"
+
+#include "acpi.h"
+#include "apic.h"
+#include "check.h"
+#include "console.h"
+#include "cpu.h"
+#include "ends.h"
+#include "trap.h"
+#include "uart.h"
+
+#define UART_IRQ	    4
+#define FLOOD_LINE_BYTES    64
+#define FLOOD_LINES_PER_KIB (1024 / FLOOD_LINE_BYTES)
+#define FLOOD_FILLER	    "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRST"
+
+/* ACPI 6.5 4.8.3.1 and 4.8.3.2. */
+#define PM1_POWER_BUTTON (1u << 8)
+#define PM1_CONTROL_SCI	 (1u << 0)
+
+static volatile unsigned int interrupts;
+static uint16_t pm1_status_port;
+static volatile uint16_t pm1_status;
+
+static void on_uart(void)
+{
+	interrupts++;
+}
+
+/* Everything that has come; false at 'q'. */
+static bool echo_received(void)
+{
+	while (uart_read(UART_LSR) & UART_LSR_RECEIVED) {
+		char byte = (char)uart_read(UART_DATA);
+
+		if (byte == 'q')
+			return false;
+		console_write(&byte, 1);
+	}
+	return true;
+}
+
+void mode_echo(bool by_interrupt)
+{
+	struct acpi_interrupt interrupt = acpi_isa_interrupt(UART_IRQ);
+
+	trap_set_handler(VECTOR_UART, on_uart);
+	if (by_interrupt && !ioapic_route(interrupt, VECTOR_UART, (uint8_t)apic_id())) {
+		console_print("%s: no I/O APIC, polling\n", check_guest_name);
+		by_interrupt = false;
+	}
+	console_print("%s: echo until q\n", check_guest_name);
+	uart_write(UART_MCR, UART_MCR_DTR_RTS | UART_MCR_OUT2);
+	uart_write(UART_IER, by_interrupt ? UART_IER_RECEIVED : 0);
+	while (echo_received()) {
+		if (by_interrupt)
+			interrupt_wait();
+	}
+	uart_write(UART_IER, 0);
+	ioapic_mask(interrupt.gsi);
+	console_print("\n%s: echo ended after %u interrupts\n", check_guest_name, interrupts);
+}
+
+static void write_string(const char *bytes, uint64_t length)
+{
+	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(length) : "d"(UART_PORT) : "memory");
+}
+
+void mode_flood(uint64_t kib, bool by_string)
+{
+	uint64_t lines = kib * FLOOD_LINES_PER_KIB;
+
+	for (uint64_t i = 0; i < lines; i++) {
+		char data[FLOOD_LINE_BYTES + 1] = "";
+		struct format line = {data, sizeof(data), 0};
+
+		format_add(&line, "flood %08lu %s\n", i, FLOOD_FILLER);
+		if (by_string)
+			write_string(data, line.length);
+		else
+			console_write(data, line.length);
+	}
+	console_print("%s: flooded %lu bytes\n", check_guest_name, lines * FLOOD_LINE_BYTES);
+}
+
+static void on_sci(void)
+{
+	uint16_t status = in16(pm1_status_port);
+
+	out16(pm1_status_port, status); /* written ones clear, which lowers the level */
+	pm1_status |= status;
+	interrupts++;
+}
+
+_Noreturn void mode_power_button(void)
+{
+	struct acpi_fadt fadt;
+	struct acpi_interrupt interrupt;
+
+	if (!acpi_read_fadt(&fadt) || (fadt.flags & FADT_HARDWARE_REDUCED)) {
+		console_print("%s: no fixed power button in ACPI\n", check_guest_name);
+		end_debug_exit(END_VALUE_FAILED);
+	}
+	interrupt = acpi_isa_interrupt((uint8_t)fadt.sci_interrupt);
+	pm1_status_port = (uint16_t)fadt.pm1a_event.address;
+	if (fadt.smi_command && !(in16((uint16_t)fadt.pm1a_control.address) & PM1_CONTROL_SCI))
+		out8((uint16_t)fadt.smi_command, fadt.acpi_enable);
+	trap_set_handler(VECTOR_SCI, on_sci);
+	if (!ioapic_route(interrupt, VECTOR_SCI, (uint8_t)apic_id())) {
+		console_print("%s: no I/O APIC pin %u\n", check_guest_name, interrupt.gsi);
+		end_debug_exit(END_VALUE_FAILED);
+	}
+	out16((uint16_t)(pm1_status_port + fadt.pm1_event_bytes / 2), PM1_POWER_BUTTON);
+	console_print("%s: waiting for the power button\n", check_guest_name);
+	while (!(pm1_status & PM1_POWER_BUTTON))
+		interrupt_wait();
+	console_print("%s: power button, status 0x%04x, %u interrupts, then 0x%04x\n",
+		check_guest_name, pm1_status, interrupts, in16(pm1_status_port));
+	end_power_off();
+}
