@@ -39,6 +39,16 @@ static int attach(struct bus *bus, const char *name, uint64_t base, uint64_t siz
 		err);
 }
 
+static size_t uart_receive(void *device, const uint8_t *bytes, size_t length)
+{
+	return ns16550_receive(device, bytes, length);
+}
+
+static void uart_drained(void *device)
+{
+	ns16550_drained(device);
+}
+
 static void console_failed(void *owner, int code)
 {
 	struct machine *machine = owner;
@@ -73,8 +83,8 @@ static int create_console(struct machine *machine, struct err *err)
 static int start_console(struct machine *machine, struct err *err)
 {
 	const struct console_events events = {
-		.receive = ns16550_receive,
-		.drained = ns16550_drained,
+		.receive = uart_receive,
+		.drained = uart_drained,
 		.device = machine->uart,
 		.quit = lifecycle_console_quit,
 		.failed = console_failed,
@@ -96,13 +106,16 @@ static int start_console(struct machine *machine, struct err *err)
 static int create_uart(struct machine *machine, struct err *err)
 {
 	struct board_device at;
+	struct console_port port;
+	struct irq irq;
 	int r;
 
 	if (!machine->console)
 		return 0;
 	at = place(machine, BOARD_UART_16550);
-	r = ns16550_create(vm_connect_irq(&machine->vm, at.irq), console_port(machine->console),
-		&machine->uart, err);
+	irq = vm_connect_irq(&machine->vm, at.irq);
+	port = console_port(machine->console);
+	r = ns16550_create(&irq, &port, &machine->uart, err);
 	if (r < 0)
 		return r;
 	return attach(
