@@ -1,8 +1,10 @@
 /*
  * dump_tables DIRECTORY: writes the tables of every test board as the tools of others read them:
- * DIRECTORY/<board>/<signature>.dat.
+ * DIRECTORY/<board>/<signature>.dat, and smbios.bin in the form of dmidecode --dump-bin (anchor at
+ * 0, structures at 32).
  */
 #include "acpi.h"
+#include "smbios.h"
 #include "x86_boards.h"
 
 #include <errno.h>
@@ -81,6 +83,12 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		dump_acpi(directory, buffer);
+		if (smbios_build(&board, test_boards[i].memory_bytes, 0, buffer, CAPACITY, &length,
+			    &err) != 0) {
+			(void)fprintf(stderr, "%s\n", err.text);
+			return 1;
+		}
+		write_file(directory, "smbios.bin", buffer, length);
 	}
 	return 0;
 }
