@@ -235,7 +235,7 @@ static uint8_t read_register(struct ns16550 *uart, uint64_t offset)
 
 	switch (offset) {
 	case REG_DATA:
-		return dlab ? uart->divisor & 0xff : read_data(uart);
+		return dlab ? (uint8_t)uart->divisor : read_data(uart);
 	case REG_IER:
 		return dlab ? (uint8_t)(uart->divisor >> 8) : uart->ier;
 	case REG_IIR:
