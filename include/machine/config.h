@@ -26,6 +26,8 @@ enum config_memory { CONFIG_MEMORY_ANONYMOUS, CONFIG_MEMORY_SHARED, CONFIG_MEMOR
 #define CONFIG_CPUS_MAX		1024
 #define CONFIG_MEMORY_MIN_BYTES (UINT64_C(1) << 20)
 #define CONFIG_MEMORY_MAX_BYTES (UINT64_C(1) << 44)
+#define CONFIG_TIME_MAX_NS	(UINT64_C(87600) * 3600 * 1000000000) /* ten years */
+#define CONFIG_NAME_MAX		64
 
 struct config {
 	char *kernel_path;
@@ -39,9 +41,9 @@ struct config {
 	unsigned int cpu_count;
 	char *cpu_features; /* "-avx512f,-x2apic": features taken away; NULL: none */
 	enum config_console console;
-	char *console_path; /* of file and socket */
-	char *name;	    /* NULL: none */
-	uint8_t uuid[16];
+	char *console_path;  /* of file and socket */
+	char *name;	     /* NULL: none */
+	uint8_t uuid[16];    /* in the order of its text form (RFC 4122); all zero: not given */
 	uint64_t timeout_ns; /* 0: none */
 	uint64_t grace_ns;   /* between the polite request to power off and the end */
 	enum config_on_reboot on_reboot;
@@ -53,3 +55,6 @@ struct config {
 /* The defaults; the UUID is random and set by config_validate unless one was given. */
 void config_init(struct config *config);
 void config_fini(struct config *config);
+
+/* The door: ranges, what must be there, what does not go together. -EINVAL with a sentence. */
+must_check int config_validate(struct config *config, struct err *err);

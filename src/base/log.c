@@ -22,6 +22,14 @@ bool log_enabled(enum log_level level)
 	return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
+/* A value quoted in a line must neither break it nor speak to the terminal. */
+static void mask_control_characters(char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+}
+
 static void printf_like(1, 0) emit(const char *format, va_list args, uint64_t held)
 {
 	char line[LINE_BYTES];
@@ -34,6 +42,7 @@ static void printf_like(1, 0) emit(const char *format, va_list args, uint64_t he
 		(void)snprintf(line + used, sizeof(line) - used, " (%llu more like it)",
 			(unsigned long long)held);
 	used = strnlen(line, sizeof(line) - 2);
+	mask_control_characters(line, used);
 	line[used] = '\n';
 	/* Nobody is left to tell when stderr itself fails. */
 	if (write(STDERR_FILENO, line, used + 1) < 0)

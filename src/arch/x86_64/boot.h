@@ -32,7 +32,7 @@ struct e820_entry {
 struct boot_request {
 	int kernel_fd; /* seekable; borrowed */
 	uint64_t kernel_size;
-	const char *kernel_name; /* for messages */
+	const char *kernel_name; /* for messages, and a multiboot command line's first word */
 	int initrd_fd;		 /* -1: none */
 	uint64_t initrd_size;
 	const char *initrd_name;
@@ -49,7 +49,9 @@ struct boot_result {
 };
 
 /* Recognises the format, checks it, reads kernel and initrd straight into guest memory, writes the
- * command line and the protocol's structures. -ENOEXEC: not a kernel of a known kind; -EINVAL:
- * damaged; -E2BIG: too large for this VM's memory or for the command line. */
+ * command line and the protocol's structures. The memory must be fresh: what a kernel expects to be
+ * zero is not written. -ENOEXEC: not a kernel for this machine, or of no known kind; -EINVAL:
+ * damaged or cut short; -E2BIG: too large for this VM's memory or for the command line; -ENODATA: a
+ * file became shorter meanwhile. */
 must_check int boot_load(const struct gmem *gmem, const struct boot_request *request,
 	struct boot_result *ret_result, struct err *err);

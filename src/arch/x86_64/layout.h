@@ -36,8 +36,9 @@
 /* The 32-bit hole. */
 #define PCI_WINDOW32_BASE    UINT64_C(0xc0000000)
 #define PCI_WINDOW32_END     UINT64_C(0xe0000000)
-#define PCI_ECAM_BASE	     UINT64_C(0xe0000000) /* 1 MiB a bus */
+#define PCI_ECAM_BASE	     UINT64_C(0xe0000000)
 #define PCI_ECAM_BUSES	     16
+#define PCI_ECAM_BUS_BYTES   MIB
 #define VIRTIO_MMIO_BASE     UINT64_C(0xf0000000)
 #define IOAPIC_ADDRESS	     UINT64_C(0xfec00000)
 #define LAPIC_ADDRESS	     UINT64_C(0xfee00000)

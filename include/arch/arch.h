@@ -1,0 +1,82 @@
+/*
+ * What an architecture gives the machine: where RAM lies, the in-kernel interrupt controller, how a
+ * vCPU is set up, how a kernel and the board's description get into memory, and how to tell what a
+ * failed vCPU was doing. One implementation per folder of src/arch; the build picks it.
+ *
+ * Everything runs on the main thread before vCPUs start, except where a function says otherwise.
+ */
+#pragma once
+
+#include "board.h"
+#include "err.h"
+#include "gmem.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arch_vm;
+
+struct arch_vm_options {
+	unsigned int cpu_count;
+	const char *cpu_features; /* "-name,+name": what --cpu says; NULL: none */
+};
+
+/* Does the processor itself offer virtualisation? Without it a KVM is software, and too slow and
+ * incomplete for a distribution's kernel. */
+bool arch_cpu_can_virtualise(void);
+
+/* Lays size_bytes of RAM out: fills in base and size of the regions (gmem.h). */
+void arch_memory_layout(uint64_t size_bytes, struct gmem *gmem);
+
+/* Checks --cpu without a KVM at hand. -EINVAL names the word that is not known. */
+must_check int arch_cpu_features_check(const char *features, struct err *err);
+
+/* The interrupt controllers and timers that KVM emulates. kvm_fd and vm_fd are borrowed. */
+must_check int arch_vm_create(int kvm_fd, int vm_fd, const struct arch_vm_options *options,
+	struct arch_vm **ret_arch, struct err *err);
+void arch_vm_destroy(struct arch_vm *arch);
+
+/* Identity and features of one vCPU; index 0 is the one that boots. */
+must_check int arch_vcpu_init(
+	const struct arch_vm *arch, int vcpu_fd, unsigned int index, struct err *err);
+
+/* Where the platform's devices sit, by kind; the machine takes base, size and irq from here. */
+struct board_device arch_board_device(enum board_device_kind kind);
+void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes);
+
+/* Words that help a Linux kernel on this board, NULL-terminated; with_console: a UART is there and
+ * shall carry the kernel's console. */
+const char *const *arch_command_line_words(bool with_console);
+
+struct arch_boot_source {
+	int kernel_fd; /* borrowed, seekable */
+	uint64_t kernel_size_bytes;
+	const char *kernel_name;
+	int initrd_fd; /* -1: none */
+	uint64_t initrd_size_bytes;
+	const char *initrd_name;
+	const char *command_line; /* for Linux */
+	const char *user_words;	  /* for kernels that are not Linux: what the user said, no more */
+};
+
+struct arch_boot {
+	uint64_t entry;
+	uint64_t information;  /* guest address of what the boot protocol hands over */
+	unsigned int protocol; /* the architecture's own */
+	bool is_linux;	       /* as far as the file tells */
+};
+
+/* Writes the kernel, the initrd, the command line and the board's tables into guest memory. */
+must_check int arch_load(const struct gmem *gmem, const struct board *board,
+	const struct arch_boot_source *source, struct arch_boot *ret_boot, struct err *err);
+
+/* Puts the boot vCPU at the kernel's entry. */
+must_check int arch_vcpu_set_boot(
+	int vcpu_fd, const struct gmem *gmem, const struct arch_boot *boot, struct err *err);
+
+/* After a reset request: had the guest's kernel marked it as the end of a panic? */
+bool arch_reset_follows_panic(const struct gmem *gmem);
+
+/* Registers and the bytes at the instruction pointer, for people. On the vCPU's thread. */
+void arch_vcpu_describe(int vcpu_fd, const struct gmem *gmem, struct text *text);

@@ -1,0 +1,308 @@
+/* See options.h. */
+#include "options.h"
+
+#include "suggest.h"
+
+#include <string.h>
+
+const char *const option_group_titles[OPTION_GROUP_COUNT] = {
+	[OPTION_GROUP_BOOT] = "What to boot",
+	[OPTION_GROUP_CPU] = "Processors",
+	[OPTION_GROUP_MEMORY] = "Memory",
+	[OPTION_GROUP_CONSOLE] = "Console and identity",
+	[OPTION_GROUP_END] = "How it ends",
+	[OPTION_GROUP_HULL] = "Hull itself",
+};
+
+const struct option option_table[] = {
+	{
+		.name = "kernel",
+		.letter = 'k',
+		.group = OPTION_GROUP_BOOT,
+		.key = CONFIG_KEY_KERNEL,
+		.commands = COMMAND_RUN,
+		.value = "FILE",
+		.help = "the kernel: a bzImage, or an ELF file",
+		.details = "A plain word on the command line means the same. An ELF file needs a "
+			   "PVH note, the 64-bit Linux entry or a multiboot header. Files packed "
+			   "with gzip, xz or zstd are unpacked; a pipe will do as well.",
+	},
+	{
+		.name = "initrd",
+		.letter = 'i',
+		.group = OPTION_GROUP_BOOT,
+		.key = CONFIG_KEY_INITRD,
+		.commands = COMMAND_RUN,
+		.value = "FILE",
+		.help = "the initial RAM disk, given to the kernel as it is",
+	},
+	{
+		.name = "append",
+		.alias = "params",
+		.letter = 'p',
+		.group = OPTION_GROUP_BOOT,
+		.key = CONFIG_KEY_APPEND,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "WORDS",
+		.help = "words for the kernel command line, after Hull's",
+		.details = "Given several times, the words are joined by blanks. They come after "
+			   "Hull's own, so that where both set the same thing these win.",
+	},
+	{
+		.name = "cmdline",
+		.group = OPTION_GROUP_BOOT,
+		.key = CONFIG_KEY_CMDLINE,
+		.commands = COMMAND_RUN,
+		.value = "WORDS",
+		.help = "the kernel command line; Hull adds nothing",
+		.details = "Replaces the words of every --append before it; an --append after it "
+			   "adds to it.",
+	},
+	{
+		.name = "cpus",
+		.alias = "smp",
+		.letter = 'c',
+		.group = OPTION_GROUP_CPU,
+		.key = CONFIG_KEY_CPUS,
+		.commands = COMMAND_RUN,
+		.value = "N",
+		.default_value = "1",
+		.help = "how many vCPUs, 1 to 1024",
+	},
+	{
+		.name = "cpu",
+		.group = OPTION_GROUP_CPU,
+		.key = CONFIG_KEY_CPU,
+		.commands = COMMAND_RUN,
+		.value = "FEATURES",
+		.help = "hide processor features: -NAME,-NAME",
+		.details = "The guest sees the host's processor without the features named, as in "
+			   "--cpu -avx512f,-x2apic. Features can be taken away, not added.",
+	},
+	{
+		.name = "memory",
+		.alias = "mem",
+		.letter = 'm',
+		.group = OPTION_GROUP_MEMORY,
+		.key = CONFIG_KEY_MEMORY,
+		.commands = COMMAND_RUN,
+		.value = "SIZE",
+		.default_value = "1G",
+		.help = "RAM: MiB, or with K, M, G or T behind it",
+		.details = "From 1M to 16T, a multiple of 4K. The host gives memory when the guest "
+			   "first touches it, so a generous size costs nothing.",
+	},
+	{
+		.name = "shared-memory",
+		.group = OPTION_GROUP_MEMORY,
+		.key = CONFIG_KEY_SHARED_MEMORY,
+		.commands = COMMAND_RUN,
+		.help = "RAM that can be shared with other processes",
+		.details = "The RAM lives in a memfd. Huge pages are shareable as they are.",
+	},
+	{
+		.name = "hugepages",
+		.group = OPTION_GROUP_MEMORY,
+		.key = CONFIG_KEY_HUGEPAGES,
+		.commands = COMMAND_RUN,
+		.help = "RAM from the host's pool of 2 MiB pages",
+		.details = "The size must be a multiple of 2M, and the pool large enough: sudo "
+			   "sysctl vm.nr_hugepages=N.",
+	},
+	{
+		.name = "prealloc",
+		.group = OPTION_GROUP_MEMORY,
+		.key = CONFIG_KEY_PREALLOC,
+		.commands = COMMAND_RUN,
+		.help = "take all of the RAM from the host at the start",
+		.details = "The start takes longer; nothing can be missing later.",
+	},
+	{
+		.name = "no-thp",
+		.group = OPTION_GROUP_MEMORY,
+		.key = CONFIG_KEY_NO_THP,
+		.commands = COMMAND_RUN,
+		.help = "do not ask for transparent huge pages",
+	},
+	{
+		.name = "console",
+		.group = OPTION_GROUP_CONSOLE,
+		.key = CONFIG_KEY_CONSOLE,
+		.commands = COMMAND_RUN,
+		.value = "WHERE",
+		.choices = "stdio pty null file= socket=",
+		.default_value = "stdio",
+		.help = "to stdio, pty, null, file=PATH or socket=PATH",
+		.details = "Where the first serial port of the guest leads. The path of a new "
+			   "pseudo-terminal is printed at the start; a file is written to, never "
+			   "read from; on a socket Hull listens.",
+	},
+	{
+		.name = "name",
+		.group = OPTION_GROUP_CONSOLE,
+		.key = CONFIG_KEY_NAME,
+		.commands = COMMAND_RUN,
+		.value = "NAME",
+		.help = "a name for the VM, shown to the guest as well",
+		.details = "At most 64 letters, digits and characters of . _ : @ + -.",
+	},
+	{
+		.name = "uuid",
+		.group = OPTION_GROUP_CONSOLE,
+		.key = CONFIG_KEY_UUID,
+		.commands = COMMAND_RUN,
+		.value = "UUID",
+		.choices = "random",
+		.default_value = "random",
+		.help = "the system's UUID",
+	},
+	{
+		.name = "timeout",
+		.group = OPTION_GROUP_END,
+		.key = CONFIG_KEY_TIMEOUT,
+		.commands = COMMAND_RUN,
+		.value = "TIME",
+		.help = "end the VM after this time (status 124)",
+		.details = "Seconds, or a number with ms, s, m or h behind it; 0 means never, "
+			   "which is the default.",
+	},
+	{
+		.name = "grace",
+		.group = OPTION_GROUP_END,
+		.key = CONFIG_KEY_GRACE,
+		.commands = COMMAND_RUN,
+		.value = "TIME",
+		.default_value = "5s",
+		.help = "the time a guest has to power off when asked",
+		.details = "A signal that ends Hull is first passed on as a press of the power "
+			   "button; this is what lies between that and the end of the VM.",
+	},
+	{
+		.name = "on-reboot",
+		.group = OPTION_GROUP_END,
+		.key = CONFIG_KEY_ON_REBOOT,
+		.commands = COMMAND_RUN,
+		.value = "ACTION",
+		.choices = "exit reset",
+		.default_value = "exit",
+		.help = "exit (status 120), or reset the VM",
+	},
+	{
+		.name = "on-panic",
+		.group = OPTION_GROUP_END,
+		.key = CONFIG_KEY_ON_PANIC,
+		.commands = COMMAND_RUN,
+		.value = "ACTION",
+		.choices = "exit pause",
+		.default_value = "exit",
+		.help = "exit (status 121), or pause the VM",
+	},
+	{
+		.name = "debug-exit",
+		.group = OPTION_GROUP_END,
+		.key = CONFIG_KEY_DEBUG_EXIT,
+		.commands = COMMAND_RUN,
+		.help = "the device isa-debug-exit at port 0xf4",
+		.details = "As with QEMU's device of that name: a guest that writes the byte N "
+			   "there ends the VM with status 2N+1.",
+	},
+	{
+		.name = "timing",
+		.group = OPTION_GROUP_HULL,
+		.key = CONFIG_KEY_TIMING,
+		.commands = COMMAND_RUN,
+		.help = "report how long each phase took, at the end",
+	},
+	{
+		.name = "config",
+		.group = OPTION_GROUP_HULL,
+		.effect = OPTION_READS_CONFIG,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "FILE",
+		.help = "read options from a file",
+		.details = "See CONFIGURATION FILES. Options on the command line win over those in "
+			   "files, wherever they stand.",
+	},
+	{
+		.name = "dry-run",
+		.group = OPTION_GROUP_HULL,
+		.effect = OPTION_DRY_RUN,
+		.commands = COMMAND_RUN,
+		.help = "print the resolved configuration and stop",
+		.details = "The output is a configuration file. Nothing but the files of --config "
+			   "is opened.",
+	},
+	{
+		.name = "json",
+		.group = OPTION_GROUP_HULL,
+		.effect = OPTION_JSON,
+		.commands = COMMAND_DOCTOR,
+		.help = "print the findings as JSON",
+		.details = "An option of hull doctor.",
+	},
+	{
+		.name = "verbose",
+		.letter = 'v',
+		.group = OPTION_GROUP_HULL,
+		.effect = OPTION_VERBOSE,
+		.commands = COMMAND_RUN,
+		.help = "say more on standard error",
+	},
+	{
+		.name = "quiet",
+		.letter = 'q',
+		.group = OPTION_GROUP_HULL,
+		.effect = OPTION_QUIET,
+		.commands = COMMAND_RUN,
+		.help = "say nothing on standard error but errors",
+	},
+	{
+		.name = "help",
+		.letter = 'h',
+		.group = OPTION_GROUP_HULL,
+		.effect = OPTION_HELP,
+		.commands = COMMAND_ALL,
+		.help = "print help",
+	},
+};
+
+const size_t option_count = array_size(option_table);
+
+static bool equals(const char *string, const char *name, size_t length)
+{
+	return string && strlen(string) == length && memcmp(string, name, length) == 0;
+}
+
+const struct option *option_find(const char *name, size_t length, enum command_set commands)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((option_table[i].commands & commands) &&
+			(equals(option_table[i].name, name, length) ||
+				equals(option_table[i].alias, name, length)))
+			return &option_table[i];
+	return NULL;
+}
+
+const struct option *option_find_letter(char letter, enum command_set commands)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((option_table[i].commands & commands) && option_table[i].letter == letter)
+			return &option_table[i];
+	return NULL;
+}
+
+const char *option_nearest(const char *name, size_t length, enum command_set commands)
+{
+	struct suggestion suggestion = {.wanted = name, .wanted_length = length};
+
+	for (size_t i = 0; i < option_count; i++) {
+		if (!(option_table[i].commands & commands))
+			continue;
+		suggest_consider(&suggestion, option_table[i].name);
+		if (option_table[i].alias)
+			suggest_consider(&suggestion, option_table[i].alias);
+	}
+	return suggestion.best;
+}

@@ -1,0 +1,452 @@
+/* See config_text.h. */
+#include "config_text.h"
+
+#include "clock.h"
+#include "parse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <uuid.h>
+
+/* How much of a value a sentence quotes: enough to recognise it, and the advice still fits. */
+#define QUOTED "'%.80s'"
+
+/* One key. The functions get a pointer to the field at offset; where a key concerns several fields
+ * the offset is 0 and the pointer is to the config. */
+struct key {
+	size_t offset;
+	int (*set)(void *field, const char *value, struct err *err);
+	bool (*show)(const void *field, struct text *text);
+};
+
+static bool has_control_character(const char *value)
+{
+	for (; *value; value++)
+		if ((unsigned char)*value < ' ' || *value == 0x7f)
+			return true;
+	return false;
+}
+
+static int replace_string(char **slot, const char *value, struct err *err)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return err_set(err, ENOMEM, "out of memory");
+	free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+static bool show_string(const void *field, struct text *text)
+{
+	const char *string = *(char *const *)field;
+
+	if (string)
+		text_add(text, string);
+	return string != NULL;
+}
+
+static int set_path(void *field, const char *value, struct err *err)
+{
+	if (!*value)
+		return err_set(err, EINVAL, "'' is not the name of a file");
+	return replace_string(field, value, err);
+}
+
+static int set_switch(void *field, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	*(bool *)field = true;
+	return 0;
+}
+
+static bool show_switch(const void *field, struct text *text)
+{
+	(void)text;
+	return *(const bool *)field;
+}
+
+static int clear_switch(void *field, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	*(bool *)field = false;
+	return 0;
+}
+
+static bool show_cleared_switch(const void *field, struct text *text)
+{
+	(void)text;
+	return !*(const bool *)field;
+}
+
+static int set_append(void *field, const char *value, struct err *err)
+{
+	struct config *config = field;
+	cleanup_text struct text words = {0};
+	char *joined;
+
+	if (config->append && *config->append) {
+		text_add(&words, config->append);
+		text_add(&words, *value ? " " : "");
+	}
+	text_add(&words, value);
+	joined = text_take(&words);
+	if (!joined)
+		return err_set(err, ENOMEM, "out of memory");
+	free(config->append);
+	config->append = joined;
+	return 0;
+}
+
+static bool show_append(const void *field, struct text *text)
+{
+	const struct config *config = field;
+
+	return !config->append_only && show_string(&config->append, text);
+}
+
+static int set_cmdline(void *field, const char *value, struct err *err)
+{
+	struct config *config = field;
+	int r = replace_string(&config->append, value, err);
+
+	if (r == 0)
+		config->append_only = true;
+	return r;
+}
+
+static bool show_cmdline(const void *field, struct text *text)
+{
+	const struct config *config = field;
+
+	return config->append_only && show_string(&config->append, text);
+}
+
+static int set_memory(void *field, const char *value, struct err *err)
+{
+	uint64_t bytes;
+
+	if (parse_size_bytes(value, UINT64_C(1) << 20, &bytes) < 0 ||
+		bytes < CONFIG_MEMORY_MIN_BYTES || bytes > CONFIG_MEMORY_MAX_BYTES)
+		return err_set(err, EINVAL,
+			QUOTED " is not a size from 1M to 16T: a number of MiB, or a number with "
+			       "K, M, G or T behind it",
+			value);
+	if (bytes % 4096)
+		return err_set(err, EINVAL, QUOTED " is not a multiple of 4K", value);
+	*(uint64_t *)field = bytes;
+	return 0;
+}
+
+static bool show_memory(const void *field, struct text *text)
+{
+	static const char letters[] = "KMGT";
+	uint64_t size = *(const uint64_t *)field >> 10;
+	unsigned int unit = 0;
+
+	for (; unit < 3 && size && size % 1024 == 0; unit++)
+		size /= 1024;
+	text_addf(text, "%" PRIu64 "%c", size, letters[unit]);
+	return true;
+}
+
+/* Huge pages are shareable as they are: asking for both, in either order, gives huge pages. */
+static int set_shared_memory(void *field, const char *value, struct err *err)
+{
+	enum config_memory *memory = field;
+
+	(void)value;
+	(void)err;
+	if (*memory == CONFIG_MEMORY_ANONYMOUS)
+		*memory = CONFIG_MEMORY_SHARED;
+	return 0;
+}
+
+static bool show_shared_memory(const void *field, struct text *text)
+{
+	(void)text;
+	return *(const enum config_memory *)field == CONFIG_MEMORY_SHARED;
+}
+
+static int set_hugepages(void *field, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	*(enum config_memory *)field = CONFIG_MEMORY_HUGEPAGES;
+	return 0;
+}
+
+static bool show_hugepages(const void *field, struct text *text)
+{
+	(void)text;
+	return *(const enum config_memory *)field == CONFIG_MEMORY_HUGEPAGES;
+}
+
+static int set_cpus(void *field, const char *value, struct err *err)
+{
+	uint64_t count;
+
+	if (parse_u64(value, CONFIG_CPUS_MAX, &count) < 0 || count == 0)
+		return err_set(err, EINVAL, QUOTED " is not a number of CPUs from 1 to %d", value,
+			CONFIG_CPUS_MAX);
+	*(unsigned int *)field = (unsigned int)count;
+	return 0;
+}
+
+static bool show_cpus(const void *field, struct text *text)
+{
+	text_addf(text, "%u", *(const unsigned int *)field);
+	return true;
+}
+
+/* The syntax alone: which names exist is the architecture's to say. */
+static int set_cpu(void *field, const char *value, struct err *err)
+{
+	static const char name_characters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const char *cursor = value;
+
+	for (;;) {
+		size_t length;
+
+		if (*cursor != '-')
+			break;
+		length = strspn(++cursor, name_characters);
+		cursor += length;
+		if (length == 0 || cursor[-(ptrdiff_t)length] == '-' || (*cursor && *cursor != ','))
+			break;
+		if (!*cursor)
+			return replace_string(field, value, err);
+		cursor++;
+	}
+	return err_set(err, EINVAL,
+		QUOTED " is not a list of CPU features to take away, as in -avx512f,-x2apic",
+		value);
+}
+
+static const struct console_word {
+	const char *word;
+	bool has_path;
+} console_words[] = {
+	[CONFIG_CONSOLE_STDIO] = {"stdio", false},
+	[CONFIG_CONSOLE_PTY] = {"pty", false},
+	[CONFIG_CONSOLE_FILE] = {"file", true},
+	[CONFIG_CONSOLE_SOCKET] = {"socket", true},
+	[CONFIG_CONSOLE_NULL] = {"null", false},
+};
+
+/* The kind whose word is the first length bytes of value; -1: none. */
+static int console_kind(const char *value, size_t length)
+{
+	for (size_t i = 0; i < array_size(console_words); i++)
+		if (strlen(console_words[i].word) == length &&
+			memcmp(console_words[i].word, value, length) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int set_console(void *field, const char *value, struct err *err)
+{
+	const size_t socket_path_max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	struct config *config = field;
+	size_t length = strcspn(value, "=");
+	const char *path = value[length] ? value + length + 1 : NULL;
+	int kind = console_kind(value, length);
+	int r;
+
+	if (kind < 0 || (path && !console_words[kind].has_path))
+		return err_set(err, EINVAL,
+			QUOTED " is not one of stdio, pty, null, file=PATH, socket=PATH", value);
+	if (console_words[kind].has_path) {
+		if (!path || !*path)
+			return err_set(err, EINVAL, QUOTED " lacks the path: write %s=PATH", value,
+				console_words[kind].word);
+		if (kind == CONFIG_CONSOLE_SOCKET && strlen(path) > socket_path_max)
+			return err_set(err, EINVAL,
+				QUOTED " is too long: a socket's path has at most %zu bytes", value,
+				socket_path_max);
+		r = replace_string(&config->console_path, path, err);
+		if (r < 0)
+			return r;
+	} else {
+		free(config->console_path);
+		config->console_path = NULL;
+	}
+	config->console = (enum config_console)kind;
+	return 0;
+}
+
+static bool show_console(const void *field, struct text *text)
+{
+	const struct config *config = field;
+
+	text_add(text, console_words[config->console].word);
+	if (config->console_path)
+		text_addf(text, "=%s", config->console_path);
+	return true;
+}
+
+static int set_name(void *field, const char *value, struct err *err)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@+-";
+	size_t length = strspn(value, allowed);
+
+	if (value[length] || length == 0 || length > CONFIG_NAME_MAX || *value == '-')
+		return err_set(err, EINVAL,
+			QUOTED " is not a name: 1 to %d letters, digits or characters of . _ : @ + "
+			       "-, not beginning with -",
+			value, CONFIG_NAME_MAX);
+	return replace_string(field, value, err);
+}
+
+static int set_uuid(void *field, const char *value, struct err *err)
+{
+	uuid_t uuid = {0};
+
+	if (strcmp(value, "random") != 0 && (uuid_parse(value, uuid) != 0 || uuid_is_null(uuid)))
+		return err_set(err, EINVAL,
+			QUOTED " is not a UUID: 8-4-4-4-12 hexadecimal digits, not all zero, or "
+			       "the word random",
+			value);
+	memcpy(field, uuid, sizeof(uuid));
+	return 0;
+}
+
+static bool show_uuid(const void *field, struct text *text)
+{
+	char string[UUID_STR_LEN] = "random";
+
+	if (!uuid_is_null(field))
+		uuid_unparse_lower(field, string);
+	text_add(text, string);
+	return true;
+}
+
+static int set_time(void *field, const char *value, struct err *err)
+{
+	uint64_t ns;
+
+	if (parse_duration_ns(value, &ns) < 0 || ns > CONFIG_TIME_MAX_NS)
+		return err_set(err, EINVAL,
+			QUOTED " is not a time up to 87600h: seconds, or a number with ms, s, m or "
+			       "h behind it",
+			value);
+	*(uint64_t *)field = ns;
+	return 0;
+}
+
+static bool show_time(const void *field, struct text *text)
+{
+	const uint64_t millisecond = NANOSECONDS_PER_SECOND / 1000;
+	uint64_t ns = *(const uint64_t *)field;
+
+	if (ns % NANOSECONDS_PER_SECOND == 0)
+		text_addf(text, "%" PRIu64 "s", ns / NANOSECONDS_PER_SECOND);
+	else if (ns % millisecond == 0)
+		text_addf(text, "%" PRIu64 "ms", ns / millisecond);
+	else
+		text_addf(text, "%" PRIu64 ".%09" PRIu64 "s", ns / NANOSECONDS_PER_SECOND,
+			ns % NANOSECONDS_PER_SECOND);
+	return true;
+}
+
+static bool show_timeout(const void *field, struct text *text)
+{
+	return *(const uint64_t *)field != 0 && show_time(field, text);
+}
+
+/* Of two words the one that value is, or -EINVAL. */
+static int choose(const char *const words[2], const char *value, struct err *err)
+{
+	for (int i = 0; i < 2; i++)
+		if (strcmp(words[i], value) == 0)
+			return i;
+	return err_set(err, EINVAL, QUOTED " is neither %s nor %s", value, words[0], words[1]);
+}
+
+static const char *const on_reboot_words[2] = {
+	[CONFIG_ON_REBOOT_EXIT] = "exit",
+	[CONFIG_ON_REBOOT_RESET] = "reset",
+};
+
+static int set_on_reboot(void *field, const char *value, struct err *err)
+{
+	int r = choose(on_reboot_words, value, err);
+
+	if (r < 0)
+		return r;
+	*(enum config_on_reboot *)field = (enum config_on_reboot)r;
+	return 0;
+}
+
+static bool show_on_reboot(const void *field, struct text *text)
+{
+	text_add(text, on_reboot_words[*(const enum config_on_reboot *)field]);
+	return true;
+}
+
+static const char *const on_panic_words[2] = {
+	[CONFIG_ON_PANIC_EXIT] = "exit",
+	[CONFIG_ON_PANIC_PAUSE] = "pause",
+};
+
+static int set_on_panic(void *field, const char *value, struct err *err)
+{
+	int r = choose(on_panic_words, value, err);
+
+	if (r < 0)
+		return r;
+	*(enum config_on_panic *)field = (enum config_on_panic)r;
+	return 0;
+}
+
+static bool show_on_panic(const void *field, struct text *text)
+{
+	text_add(text, on_panic_words[*(const enum config_on_panic *)field]);
+	return true;
+}
+
+#define FIELD(name) offsetof(struct config, name)
+
+static const struct key keys[CONFIG_KEY_COUNT] = {
+	[CONFIG_KEY_KERNEL] = {FIELD(kernel_path), set_path, show_string},
+	[CONFIG_KEY_INITRD] = {FIELD(initrd_path), set_path, show_string},
+	[CONFIG_KEY_APPEND] = {0, set_append, show_append},
+	[CONFIG_KEY_CMDLINE] = {0, set_cmdline, show_cmdline},
+	[CONFIG_KEY_MEMORY] = {FIELD(memory_bytes), set_memory, show_memory},
+	[CONFIG_KEY_SHARED_MEMORY] = {FIELD(memory), set_shared_memory, show_shared_memory},
+	[CONFIG_KEY_HUGEPAGES] = {FIELD(memory), set_hugepages, show_hugepages},
+	[CONFIG_KEY_PREALLOC] = {FIELD(prealloc), set_switch, show_switch},
+	[CONFIG_KEY_NO_THP] = {FIELD(transparent_huge_pages), clear_switch, show_cleared_switch},
+	[CONFIG_KEY_CPUS] = {FIELD(cpu_count), set_cpus, show_cpus},
+	[CONFIG_KEY_CPU] = {FIELD(cpu_features), set_cpu, show_string},
+	[CONFIG_KEY_CONSOLE] = {0, set_console, show_console},
+	[CONFIG_KEY_NAME] = {FIELD(name), set_name, show_string},
+	[CONFIG_KEY_UUID] = {FIELD(uuid), set_uuid, show_uuid},
+	[CONFIG_KEY_TIMEOUT] = {FIELD(timeout_ns), set_time, show_timeout},
+	[CONFIG_KEY_GRACE] = {FIELD(grace_ns), set_time, show_time},
+	[CONFIG_KEY_ON_REBOOT] = {FIELD(on_reboot), set_on_reboot, show_on_reboot},
+	[CONFIG_KEY_ON_PANIC] = {FIELD(on_panic), set_on_panic, show_on_panic},
+	[CONFIG_KEY_DEBUG_EXIT] = {FIELD(debug_exit), set_switch, show_switch},
+	[CONFIG_KEY_TIMING] = {FIELD(timing), set_switch, show_switch},
+};
+
+int config_set(struct config *config, enum config_key key, const char *value, struct err *err)
+{
+	if (value && has_control_character(value))
+		return err_set(
+			err, EINVAL, QUOTED " holds a control character; none is allowed", value);
+	return keys[key].set((char *)config + keys[key].offset, value, err);
+}
+
+bool config_show(const struct config *config, enum config_key key, struct text *text)
+{
+	return keys[key].show((const char *)config + keys[key].offset, text);
+}

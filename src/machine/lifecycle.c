@@ -1,0 +1,238 @@
+/*
+ * Why and how a VM ends: what vCPU threads report, signals, --timeout and the policies of
+ * --on-reboot and --on-panic become one exit status. All decisions are taken on the main thread;
+ * a vCPU thread only stops the vCPUs and sends a message.
+ */
+#include "machine_internal.h"
+
+#include "clock.h"
+#include "exit_status.h"
+#include "log.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END };
+
+static void end_with(struct machine *machine, int exit_status)
+{
+	machine->exit_status = exit_status;
+	timeline_mark(&machine->timeline, TIMELINE_END);
+	loop_stop(&machine->loop);
+}
+
+static void end_by_signal(struct machine *machine)
+{
+	end_with(machine,
+		machine->panicked ? EXIT_STATUS_PANIC : EXIT_STATUS_SIGNAL + machine->signal);
+}
+
+/* On a vCPU's thread, from a device's register handler. */
+static void report_guest_end(void *owner, enum guest_end end, uint32_t value)
+{
+	struct machine *machine = owner;
+
+	/* A crash kernel takes over: the guest goes on. */
+	if (end == GUEST_END_CRASH_LOADED)
+		return;
+	vcpu_group_pause(&machine->vcpus);
+	if (atomic_exchange(&machine->ending, true))
+		return;
+	(void)mailbox_send(&machine->mailbox,
+		(struct mail){.kind = MAIL_GUEST_END | (uint32_t)end << 8, .value = value});
+}
+
+struct guest_end_sink lifecycle_guest_end_sink(struct machine *machine)
+{
+	return (struct guest_end_sink){.report = report_guest_end, .owner = machine};
+}
+
+void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end end)
+{
+	struct machine *machine = owner;
+
+	if (atomic_exchange(&machine->ending, true))
+		return;
+	(void)mailbox_send(&machine->mailbox,
+		(struct mail){.kind = MAIL_VCPU_END, .value = (uint32_t)end, .about = vcpu});
+}
+
+static void guest_panicked(struct machine *machine)
+{
+	machine->panicked = true;
+	if (machine->config->on_panic == CONFIG_ON_PANIC_EXIT) {
+		(void)err_set(&machine->end_sentence, 0, "the guest's kernel panicked");
+		end_with(machine, EXIT_STATUS_PANIC);
+		return;
+	}
+	log_line(LOG_LEVEL_WARNING, "the guest's kernel panicked; its vCPUs are stopped until a "
+				    "signal ends hull (--on-panic=pause)");
+}
+
+static void guest_reset(struct machine *machine)
+{
+	if (arch_reset_follows_panic(&machine->gmem)) {
+		guest_panicked(machine);
+	} else if (machine->config->on_reboot == CONFIG_ON_REBOOT_EXIT || machine->signal) {
+		(void)err_set(&machine->end_sentence, 0, "the guest rebooted (--on-reboot=exit)");
+		end_with(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
+						  : EXIT_STATUS_REBOOT);
+	} else {
+		machine->reset_wanted = true;
+		loop_stop(&machine->loop);
+	}
+}
+
+static void guest_ended(struct machine *machine, enum guest_end end, uint32_t value)
+{
+	switch (end) {
+	case GUEST_END_POWER_OFF:
+		end_with(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
+						  : EXIT_STATUS_POWER_OFF);
+		break;
+	case GUEST_END_RESET:
+		guest_reset(machine);
+		break;
+	case GUEST_END_PANIC:
+		guest_panicked(machine);
+		break;
+	case GUEST_END_DEBUG_EXIT:
+		end_with(machine, (int)((value << 1 | 1) & 0xff));
+		break;
+	case GUEST_END_NONE:
+	case GUEST_END_CRASH_LOADED:
+		break;
+	}
+}
+
+/* The first line is the sentence, the others are the registers. */
+static void report_failure(struct machine *machine, const struct vcpu *vcpu)
+{
+	const char *line = text_string(&vcpu->failure);
+	size_t length = strcspn(line, "\n");
+
+	(void)err_set(&machine->end_sentence, 0, "%.*s%s", (int)length, line,
+		arch_cpu_can_virtualise() ? ""
+					  : "; this host's KVM is software and cannot run "
+	                                    "distribution kernels: use a "
+					    "host with hardware virtualisation (see hull doctor)");
+	for (line += length; *line; line += length) {
+		line++;
+		length = strcspn(line, "\n");
+		if (length)
+			log_line(LOG_LEVEL_ERROR, "%.*s", (int)length, line);
+	}
+}
+
+static void mail_received(void *owner, const struct mail *mail)
+{
+	struct machine *machine = owner;
+
+	if ((mail->kind & 0xff) == MAIL_GUEST_END) {
+		guest_ended(machine, (enum guest_end)(mail->kind >> 8), mail->value);
+		return;
+	}
+	if (mail->value == VCPU_END_TRIPLE_FAULT) {
+		const struct vcpu *vcpu = mail->about;
+
+		(void)err_set(&machine->end_sentence, 0,
+			"vCPU %u shut down (triple fault): the guest's kernel crashed without a "
+		        "word",
+			vcpu->index);
+		end_with(machine, EXIT_STATUS_TRIPLE_FAULT);
+		return;
+	}
+	report_failure(machine, mail->about);
+	end_with(machine, EXIT_STATUS_KVM_FAILURE);
+}
+
+/* Job control: the terminal is the shell's while we are stopped. */
+static void stop_or_continue(struct machine *machine, int signal)
+{
+	if (!machine->console)
+		return;
+	if (signal == SIGTSTP) {
+		console_suspend(machine->console);
+		(void)raise(SIGSTOP);
+	}
+	console_continue(machine->console);
+}
+
+/* The first signal asks politely when somebody listens; anything later ends the VM at once. */
+static void signal_received(void *owner, int signal)
+{
+	struct machine *machine = owner;
+	bool first = !machine->signal;
+
+	if (signal == SIGTSTP || signal == SIGCONT) {
+		stop_or_continue(machine, signal);
+		return;
+	}
+	if (first)
+		machine->signal = signal;
+	if (!first || machine->panicked || !machine->config->grace_ns ||
+		!acpi_pm_power_button_is_enabled(&machine->power)) {
+		end_by_signal(machine);
+		return;
+	}
+	log_line(LOG_LEVEL_INFO,
+		"SIG%s: asked the guest to power off; a second signal ends it at once",
+		sigabbrev_np(signal));
+	acpi_pm_press_power_button(&machine->power);
+	loop_timer_arm(&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
+}
+
+static void grace_expired(void *owner)
+{
+	struct machine *machine = owner;
+
+	(void)err_set(&machine->end_sentence, 0,
+		"the guest did not power off within %.3g s of SIG%s (--grace)",
+		(double)machine->config->grace_ns / 1e9, sigabbrev_np(machine->signal));
+	end_by_signal(machine);
+}
+
+static void timeout_expired(void *owner)
+{
+	struct machine *machine = owner;
+
+	(void)err_set(&machine->end_sentence, 0,
+		"the guest was still running after %.3g s (--timeout)",
+		(double)machine->config->timeout_ns / 1e9);
+	end_with(machine, EXIT_STATUS_TIMEOUT);
+}
+
+void lifecycle_console_quit(void *owner)
+{
+	struct machine *machine = owner;
+
+	if (!machine->signal)
+		machine->signal = SIGTERM;
+	end_by_signal(machine);
+}
+
+int lifecycle_init(struct machine *machine, struct err *err)
+{
+	struct loop *loop = &machine->loop;
+	int r = signal_watch_init(&machine->signals, loop, signal_received, machine, err);
+
+	if (r == 0)
+		r = mailbox_init(&machine->mailbox, loop, mail_received, machine, err);
+	if (r == 0)
+		r = loop_timer_init(&machine->grace, loop, grace_expired, machine, err);
+	if (r == 0)
+		r = loop_timer_init(&machine->timeout, loop, timeout_expired, machine, err);
+	if (r == 0 && machine->config->timeout_ns)
+		loop_timer_arm(&machine->timeout,
+			machine->timeline.begin_ns + machine->config->timeout_ns);
+	return r;
+}
+
+void lifecycle_fini(struct machine *machine)
+{
+	loop_timer_fini(&machine->timeout);
+	loop_timer_fini(&machine->grace);
+	mailbox_fini(&machine->mailbox);
+	signal_watch_fini(&machine->signals);
+}

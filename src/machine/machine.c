@@ -1,0 +1,482 @@
+/*
+ * The machine, assembled. Start-up is a straight line: files, KVM, memory, VM, devices, vCPUs,
+ * kernel, run; teardown is the same list backwards. The host's half lives from start to end; the
+ * guest's half is made anew when the guest resets (--on-reboot=reset), so that nothing survives.
+ */
+#include "machine.h"
+
+#include "clock.h"
+#include "fatal_signals.h"
+#include "fd.h"
+#include "kvm.h"
+#include "kvm_capabilities.h"
+#include "log.h"
+#include "machine_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FLUSH_PATIENCE_NS (2 * NANOSECONDS_PER_SECOND)
+
+/* Enters a device of the board into its list, at its usual place. */
+static struct board_device place(struct machine *machine, enum board_device_kind kind)
+{
+	struct board_device device = arch_board_device(kind);
+
+	machine->board.devices[machine->board.device_count++] = device;
+	return device;
+}
+
+static int attach(struct bus *bus, const char *name, uint64_t base, uint64_t size,
+	const struct bus_ops *ops, void *device, struct err *err)
+{
+	return bus_attach(bus,
+		&(struct bus_range){
+			.base = base, .size = size, .ops = ops, .device = device, .name = name},
+		err);
+}
+
+static size_t uart_receive(void *device, const uint8_t *bytes, size_t length)
+{
+	return ns16550_receive(device, bytes, length);
+}
+
+static void uart_drained(void *device)
+{
+	ns16550_drained(device);
+}
+
+static void console_failed(void *owner, int code)
+{
+	struct machine *machine = owner;
+
+	log_limited(&machine->console_limiter, LOG_LEVEL_WARNING,
+		"the console's output is being lost: %s", strerrordesc_np(-code));
+}
+
+/* The serial console and its UART; neither with --console=null. */
+static int create_console(struct machine *machine, struct err *err)
+{
+	static const enum console_kind kinds[] = {
+		[CONFIG_CONSOLE_STDIO] = CONSOLE_STDIO,
+		[CONFIG_CONSOLE_PTY] = CONSOLE_PTY,
+		[CONFIG_CONSOLE_FILE] = CONSOLE_FILE,
+		[CONFIG_CONSOLE_SOCKET] = CONSOLE_SOCKET,
+		[CONFIG_CONSOLE_NULL] = CONSOLE_NULL,
+	};
+	const struct config *config = machine->config;
+	const struct console_options options = {
+		.kind = kinds[config->console],
+		.path = config->console_path,
+		.input_fd = STDIN_FILENO,
+		.output_fd = STDOUT_FILENO,
+	};
+
+	if (config->console == CONFIG_CONSOLE_NULL)
+		return 0;
+	return console_create(&options, &machine->console, err);
+}
+
+static int start_console(struct machine *machine, struct err *err)
+{
+	const struct console_events events = {
+		.receive = uart_receive,
+		.drained = uart_drained,
+		.device = machine->uart,
+		.quit = lifecycle_console_quit,
+		.failed = console_failed,
+		.owner = machine,
+	};
+	const char *path;
+	int r;
+
+	if (!machine->console)
+		return 0;
+	fatal_signals_restore_terminal();
+	r = console_start(machine->console, &machine->loop, &events, err);
+	path = console_path(machine->console);
+	if (r == 0 && path)
+		log_line(LOG_LEVEL_INFO, "the console is %s", path);
+	return r;
+}
+
+static int create_uart(struct machine *machine, struct err *err)
+{
+	struct board_device at;
+	struct console_port port;
+	struct irq irq;
+	int r;
+
+	if (!machine->console)
+		return 0;
+	at = place(machine, BOARD_UART_16550);
+	irq = vm_connect_irq(&machine->vm, at.irq);
+	port = console_port(machine->console);
+	r = ns16550_create(&irq, &port, &machine->uart, err);
+	if (r < 0)
+		return r;
+	return attach(
+		&machine->pio, "uart", at.base, at.size, &ns16550_bus_ops, machine->uart, err);
+}
+
+static void power_timer_expired(void *owner)
+{
+	struct machine *machine = owner;
+
+	acpi_pm_tick(&machine->power);
+}
+
+static void rtc_timer_expired(void *owner)
+{
+	struct machine *machine = owner;
+
+	rtc_cmos_tick(&machine->rtc);
+}
+
+/* The chips of the platform, in the order of their ports. */
+static int create_chips(struct machine *machine, struct err *err)
+{
+	const struct guest_end_sink end = lifecycle_guest_end_sink(machine);
+	const struct board_device i8042 = place(machine, BOARD_I8042);
+	const struct board_device rtc = place(machine, BOARD_RTC_CMOS);
+	const struct board_device pvpanic = place(machine, BOARD_PVPANIC);
+	const struct board_device power = place(machine, BOARD_POWER);
+	const uint64_t low_bytes = machine->gmem.regions[0].size_bytes;
+	struct bus *pio = &machine->pio;
+	int r;
+
+	i8042_init(&machine->i8042, &(struct i8042_options){.end = end});
+	r = attach(pio, "i8042", i8042.base, 1, &i8042_data_bus_ops, &machine->i8042, err);
+	if (r == 0)
+		r = attach(pio, "i8042", i8042.base + 4, 1, &i8042_command_bus_ops, &machine->i8042,
+			err);
+	rtc_cmos_init(&machine->rtc,
+		&(struct rtc_cmos_options){
+			.irq = vm_connect_irq(&machine->vm, rtc.irq),
+			.timer = loop_timer_for_device(&machine->rtc_timer),
+			.low_ram_bytes = low_bytes,
+			.high_ram_bytes = gmem_size_bytes(&machine->gmem) - low_bytes,
+			.read_clock = clock_ns,
+		});
+	if (r == 0)
+		r = attach(pio, "rtc", rtc.base, rtc.size, &rtc_cmos_bus_ops, &machine->rtc, err);
+	machine->pvpanic = (struct pvpanic){.end = end};
+	if (r == 0)
+		r = attach(pio, "pvpanic", pvpanic.base, pvpanic.size, &pvpanic_bus_ops,
+			&machine->pvpanic, err);
+	acpi_pm_init(&machine->power, &(struct acpi_pm_options){
+					      .sci = vm_connect_irq(&machine->vm, power.irq),
+					      .timer = loop_timer_for_device(&machine->power_timer),
+					      .end = end,
+					      .read_clock = clock_ns,
+				      });
+	if (r == 0)
+		r = attach(pio, "power", power.base, power.size, &acpi_pm_bus_ops, &machine->power,
+			err);
+	if (r == 0 && machine->config->debug_exit) {
+		const struct board_device debug = place(machine, BOARD_DEBUG_EXIT);
+
+		machine->debug_exit = (struct debug_exit){.end = end};
+		r = attach(pio, "debug-exit", debug.base, debug.size, &debug_exit_bus_ops,
+			&machine->debug_exit, err);
+	}
+	return r;
+}
+
+/* The PCI host bridge, which owns the reset control register's byte among its ports. */
+static int create_pci(struct machine *machine, struct err *err)
+{
+	const struct guest_end_sink end = lifecycle_guest_end_sink(machine);
+	struct board_pci *pci = &machine->board.pci;
+	int r;
+
+	arch_board_pci(pci, machine->config->memory_bytes);
+	reset_control_init(&machine->reset_control, &end);
+	pci_host_init(&machine->pci, &reset_control_bus_ops, &machine->reset_control);
+	r = attach(&machine->pio, "pci", PCI_PORT_BASE, PCI_PORTS, &pci_host_port_bus_ops,
+		&machine->pci, err);
+	if (r < 0)
+		return r;
+	return attach(&machine->mmio, "pci", pci->ecam_base,
+		pci->bus_count * PCI_ECAM_BYTES_PER_BUS, &pci_host_ecam_bus_ops, &machine->pci,
+		err);
+}
+
+static int create_devices(struct machine *machine, struct err *err)
+{
+	struct loop *loop = &machine->loop;
+	int r;
+
+	machine->board.cpu_count = machine->config->cpu_count;
+	machine->board.name = machine->config->name;
+	memcpy(machine->board.uuid, machine->config->uuid, sizeof(machine->board.uuid));
+	machine->pio.name = "PIO";
+	machine->mmio.name = "MMIO";
+	r = loop_timer_init(&machine->power_timer, loop, power_timer_expired, machine, err);
+	if (r == 0)
+		r = loop_timer_init(&machine->rtc_timer, loop, rtc_timer_expired, machine, err);
+	if (r == 0)
+		r = create_uart(machine, err);
+	if (r == 0)
+		r = create_chips(machine, err);
+	if (r == 0)
+		r = create_pci(machine, err);
+	return r;
+}
+
+static void destroy_devices(struct machine *machine)
+{
+	pci_host_fini(&machine->pci);
+	acpi_pm_fini(&machine->power);
+	rtc_cmos_fini(&machine->rtc);
+	i8042_fini(&machine->i8042);
+	ns16550_destroy(machine->uart);
+	loop_timer_fini(&machine->rtc_timer);
+	loop_timer_fini(&machine->power_timer);
+}
+
+/* What a power cycle does to them; vCPUs are stopped. */
+static void reset_devices(struct machine *machine)
+{
+	if (machine->uart)
+		ns16550_reset(machine->uart);
+	acpi_pm_reset(&machine->power);
+	rtc_cmos_reset(&machine->rtc);
+	i8042_reset(&machine->i8042);
+	reset_control_reset(&machine->reset_control);
+	pci_host_reset(&machine->pci);
+}
+
+static int open_files(struct machine *machine, struct err *err)
+{
+	const struct config *config = machine->config;
+	cleanup_text struct text line = {0};
+	int r = image_open(
+		"kernel", config->kernel_path, true, config->memory_bytes, &machine->kernel, err);
+
+	if (r == 0 && config->initrd_path)
+		r = image_open("initrd", config->initrd_path, false, config->memory_bytes,
+			&machine->initrd, err);
+	if (r < 0)
+		return r;
+	machine_command_line(config, &line);
+	machine->command_line = text_take(&line);
+	if (!machine->command_line)
+		return err_set_errno(err, ENOMEM, "the command line");
+	timeline_mark(&machine->timeline, TIMELINE_FILES);
+	return 0;
+}
+
+static int open_kvm(struct machine *machine, struct err *err)
+{
+	size_t count;
+	const struct kvm_capability *capabilities = arch_kvm_capabilities(&count);
+
+	machine->kvm_fd = kvm_open(err);
+	if (machine->kvm_fd < 0)
+		return machine->kvm_fd;
+	return kvm_check_required(machine->kvm_fd, capabilities, count, err);
+}
+
+static int create_memory(struct machine *machine, struct err *err)
+{
+	const struct config *config = machine->config;
+	const struct gmem_options options = {
+		.backing = config->memory == CONFIG_MEMORY_HUGEPAGES ? GMEM_BACKING_HUGETLB
+	                   : config->memory == CONFIG_MEMORY_SHARED  ? GMEM_BACKING_MEMFD
+	                                                             : GMEM_BACKING_ANONYMOUS,
+		.prealloc = config->prealloc,
+		.transparent_huge_pages = config->transparent_huge_pages,
+	};
+
+	arch_memory_layout(config->memory_bytes, &machine->gmem);
+	return gmem_create(&machine->gmem, &options, err);
+}
+
+static int create_vcpus(struct machine *machine, struct err *err)
+{
+	const unsigned int count = machine->config->cpu_count;
+	const struct vcpu_environment environment = {
+		.mmio = &machine->mmio,
+		.pio = &machine->pio,
+		.gmem = &machine->gmem,
+		.guest_end = lifecycle_guest_end_sink(machine),
+		.ended = lifecycle_vcpu_ended,
+		.owner = machine,
+	};
+	int r = vcpu_group_create(
+		&machine->vcpus, machine->kvm_fd, machine->vm.fd, count, &environment, err);
+
+	for (unsigned int i = 0; r == 0 && i < count; i++)
+		r = arch_vcpu_init(machine->arch, machine->vcpus.vcpus[i].fd, i, err);
+	return r;
+}
+
+static int create_guest(struct machine *machine, struct err *err)
+{
+	const struct arch_vm_options options = {
+		.cpu_count = machine->config->cpu_count,
+		.cpu_features = machine->config->cpu_features,
+	};
+	int r = vm_create(machine->kvm_fd, &machine->vm, err);
+
+	if (r == 0)
+		r = arch_vm_create(machine->kvm_fd, machine->vm.fd, &options, &machine->arch, err);
+	timeline_mark(&machine->timeline, TIMELINE_KVM);
+	if (r == 0)
+		r = vm_map_memory(&machine->vm, &machine->gmem, err);
+	timeline_mark(&machine->timeline, TIMELINE_MEMORY);
+	if (r == 0)
+		r = create_vcpus(machine, err);
+	timeline_mark(&machine->timeline, TIMELINE_DEVICES);
+	return r;
+}
+
+static void destroy_guest(struct machine *machine)
+{
+	vcpu_group_destroy(&machine->vcpus);
+	arch_vm_destroy(machine->arch);
+	machine->arch = NULL;
+	vm_destroy(&machine->vm);
+	gmem_destroy(&machine->gmem);
+}
+
+static int load_guest(struct machine *machine, struct err *err)
+{
+	const struct config *config = machine->config;
+	const struct arch_boot_source source = {
+		.kernel_fd = machine->kernel.fd,
+		.kernel_size_bytes = machine->kernel.size_bytes,
+		.kernel_name = config->kernel_path,
+		.initrd_fd = machine->initrd.fd,
+		.initrd_size_bytes = machine->initrd.size_bytes,
+		.initrd_name = config->initrd_path,
+		.command_line = machine->command_line,
+		.user_words = config->append ? config->append : "",
+	};
+	struct arch_boot boot;
+	int r = arch_load(&machine->gmem, &machine->board, &source, &boot, err);
+
+	if (r < 0)
+		return r;
+	if (boot.is_linux && !arch_cpu_can_virtualise())
+		log_line(LOG_LEVEL_WARNING, "this host's KVM is software: a distribution's kernel "
+		                            "will most likely fail "
+					    "on it (see hull doctor)");
+	r = arch_vcpu_set_boot(machine->vcpus.vcpus[0].fd, &machine->gmem, &boot, err);
+	timeline_mark(&machine->timeline, TIMELINE_LOAD);
+	return r;
+}
+
+/* One life of the guest, from power-on to its end; the exit status. */
+static int run_guest(struct machine *machine, struct err *err)
+{
+	int r;
+
+	machine->reset_wanted = false;
+	atomic_store(&machine->ending, false);
+	machine->loop.stopping = false;
+	if (load_guest(machine, err) < 0)
+		return EXIT_STATUS_INPUT;
+	if (vcpu_group_start(&machine->vcpus, err) < 0)
+		return EXIT_STATUS_HULL;
+	timeline_mark(&machine->timeline, TIMELINE_START);
+	r = loop_run(&machine->loop);
+	if (r < 0) {
+		(void)err_set_errno(err, r, "waiting for events failed");
+		return EXIT_STATUS_HULL;
+	}
+	*err = machine->end_sentence;
+	return machine->exit_status;
+}
+
+static int build_and_run(struct machine *machine, struct err *err)
+{
+	int status;
+
+	if (arch_cpu_features_check(machine->config->cpu_features, err) < 0)
+		return EXIT_STATUS_USAGE;
+	if (open_files(machine, err) < 0)
+		return EXIT_STATUS_INPUT;
+	if (open_kvm(machine, err) < 0)
+		return EXIT_STATUS_NO_KVM;
+	if (create_console(machine, err) < 0)
+		return EXIT_STATUS_INPUT;
+	if (lifecycle_init(machine, err) < 0 || create_memory(machine, err) < 0 ||
+		create_devices(machine, err) < 0 || create_guest(machine, err) < 0 ||
+		start_console(machine, err) < 0)
+		return EXIT_STATUS_HULL;
+	for (;;) {
+		status = run_guest(machine, err);
+		vcpu_group_stop(&machine->vcpus);
+		if (!machine->reset_wanted)
+			return status;
+		destroy_guest(machine);
+		mailbox_drain(&machine->mailbox);
+		reset_devices(machine);
+		if (create_memory(machine, err) < 0 || create_guest(machine, err) < 0)
+			return EXIT_STATUS_HULL;
+	}
+}
+
+/* Everything the guest said reaches its reader, unless that reader is stuck. */
+static void finish_console(struct machine *machine)
+{
+	uint64_t dropped;
+
+	if (!machine->console)
+		return;
+	if (console_flush(machine->console, FLUSH_PATIENCE_NS) < 0)
+		log_line(LOG_LEVEL_WARNING,
+			"the console's reader is stuck: its last output is lost");
+	dropped = console_dropped_bytes(machine->console);
+	if (dropped)
+		log_line(LOG_LEVEL_WARNING,
+			"%" PRIu64 " bytes of the console were lost: its reader was too slow",
+			dropped);
+}
+
+static void report_timeline(struct machine *machine)
+{
+	cleanup_text struct text report = {0};
+
+	timeline_report(&machine->timeline, &report);
+	for (const char *line = text_string(&report); *line;) {
+		size_t length = strcspn(line, "\n");
+
+		log_line(LOG_LEVEL_INFO, "%.*s", (int)length, line);
+		line += length + (line[length] == '\n');
+	}
+}
+
+int machine_run(const struct config *config, struct err *err)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	int status;
+
+	if (!machine) {
+		(void)err_set_errno(err, ENOMEM, "the machine");
+		return EXIT_STATUS_HULL;
+	}
+	timeline_begin(&machine->timeline);
+	machine->config = config;
+	machine->kvm_fd = machine->vm.fd = machine->kernel.fd = machine->initrd.fd = -1;
+	status = build_and_run(machine, err);
+	vcpu_group_stop(&machine->vcpus);
+	finish_console(machine);
+	console_destroy(machine->console);
+	if (config->timing)
+		report_timeline(machine);
+	destroy_guest(machine);
+	destroy_devices(machine);
+	lifecycle_fini(machine);
+	fd_close(&machine->kvm_fd);
+	image_close(&machine->initrd);
+	image_close(&machine->kernel);
+	free(machine->command_line);
+	free(machine);
+	return status;
+}

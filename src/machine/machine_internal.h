@@ -1,0 +1,83 @@
+/*
+ * The machine: every object of one VM, in the order in which it is made. Everything here belongs to
+ * the main thread unless the object's own header says otherwise.
+ */
+#pragma once
+
+#include "acpi_pm.h"
+#include "arch.h"
+#include "board.h"
+#include "bus.h"
+#include "config.h"
+#include "console.h"
+#include "debug_exit.h"
+#include "gmem.h"
+#include "i8042.h"
+#include "image.h"
+#include "log.h"
+#include "loop.h"
+#include "loop_timer.h"
+#include "mailbox.h"
+#include "ns16550.h"
+#include "pci.h"
+#include "pvpanic.h"
+#include "reset_control.h"
+#include "rtc_cmos.h"
+#include "signal_watch.h"
+#include "timeline.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#include <stdatomic.h>
+
+struct machine {
+	const struct config *config; /* [const] */
+	struct timeline timeline;
+
+	/* The host's half and the devices: from start to end; devices are reset with the guest. */
+	struct loop loop;
+	struct signal_watch signals;
+	struct mailbox mailbox;
+	struct loop_timer timeout;
+	struct loop_timer grace;
+	struct loop_timer power_timer;
+	struct loop_timer rtc_timer;
+	struct image kernel;
+	struct image initrd;
+	char *command_line;
+	int kvm_fd;
+	struct console *console; /* NULL: --console=null, then there is no UART either */
+	struct log_limiter console_limiter;
+	struct board board;
+	struct bus mmio;
+	struct bus pio;
+	struct ns16550 *uart;
+	struct acpi_pm power;
+	struct reset_control reset_control;
+	struct i8042 i8042;
+	struct rtc_cmos rtc;
+	struct pvpanic pvpanic;
+	struct debug_exit debug_exit;
+	struct pci_host pci;
+
+	/* The guest's half: made anew when the guest resets. */
+	struct gmem gmem;
+	struct vm vm;
+	struct arch_vm *arch;
+	struct vcpu_group vcpus;
+	_Atomic bool ending; /* [atomic] a guest end was reported: later reports are dropped */
+
+	/* The end. */
+	int exit_status;
+	int signal; /* the first that was received, 0: none */
+	bool panicked;
+	bool reset_wanted;
+	struct err end_sentence; /* empty after a plain end */
+};
+
+/* lifecycle.c: why and how the VM ends. */
+must_check int lifecycle_init(struct machine *machine, struct err *err);
+void lifecycle_fini(struct machine *machine);
+struct guest_end_sink lifecycle_guest_end_sink(struct machine *machine);
+void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end end);
+void lifecycle_console_quit(void *owner);

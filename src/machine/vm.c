@@ -1,0 +1,62 @@
+/* See vm.h. */
+#include "vm.h"
+
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+int vm_create(int kvm_fd, struct vm *vm, struct err *err)
+{
+	int fd;
+
+	do
+		fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+	while (fd < 0 && errno == EINTR); /* KVM API 4.2: a signal may interrupt it */
+	if (fd < 0)
+		return err_set_errno(err, errno, "KVM cannot create a VM");
+	*vm = (struct vm){.kvm_fd = kvm_fd, .fd = fd};
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	fd_close(&vm->fd);
+}
+
+int vm_map_memory(const struct vm *vm, const struct gmem *gmem, struct err *err)
+{
+	for (unsigned int i = 0; i < gmem->region_count; i++) {
+		struct kvm_userspace_memory_region slot = {
+			.slot = i,
+			.guest_phys_addr = gmem->regions[i].base.address,
+			.memory_size = gmem->regions[i].size_bytes,
+			.userspace_addr = (uint64_t)(uintptr_t)gmem->regions[i].host,
+		};
+
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+			return err_set_errno(err, errno,
+				"KVM refused %" PRIu64 " MiB of memory at 0x%" PRIx64,
+				(uint64_t)slot.memory_size >> 20, (uint64_t)slot.guest_phys_addr);
+	}
+	return 0;
+}
+
+static void set_gsi_level(void *controller, unsigned int line, bool level)
+{
+	const struct vm *vm = controller;
+	struct kvm_irq_level irq = {.irq = line, .level = level};
+
+	/* Cannot fail for a GSI of the irqchip, and there is nobody to tell. */
+	(void)ioctl(vm->fd, KVM_IRQ_LINE, &irq);
+}
+
+struct irq vm_connect_irq(struct vm *vm, unsigned int gsi)
+{
+	static const struct irq_ops ops = {.set_level = set_gsi_level};
+
+	return (struct irq){.ops = &ops, .controller = vm, .line = gsi};
+}

@@ -1,0 +1,41 @@
+"""The architectures whose KVM hosts can be emulated, one row each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Architecture:
+    debian: str  # Debian's name of the architecture
+    qemu: str
+    qemu_package: str
+    machine: tuple  # QEMU's options for a machine with virtualization
+    console: str  # the kernel's name of the first serial port
+    kernel_words: tuple
+    kvm_modules: tuple  # the last one is the one which takes options
+    supported: bool
+
+
+ARCHITECTURES = {
+    # QEMU's "max" has AMD SVM with nested paging.
+    "x86_64": Architecture(
+        debian="amd64",
+        qemu="qemu-system-x86_64",
+        qemu_package="qemu-system-x86",
+        machine=("-machine", "q35", "-cpu", "max,la57=off"),
+        console="ttyS0",
+        kernel_words=("reboot=t",),
+        kvm_modules=("kvm-amd",),
+        supported=True,
+    ),
+    # KVM is built into Debian's kernels; its guests run at EL1 below a host at EL2.
+    "aarch64": Architecture(
+        debian="arm64",
+        qemu="qemu-system-aarch64",
+        qemu_package="qemu-system-arm",
+        machine=("-machine", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a57"),
+        console="ttyAMA0",
+        kernel_words=(),
+        kvm_modules=(),
+        supported=False,
+    ),
+}

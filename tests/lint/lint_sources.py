@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Rules about the text of the sources that no compiler checks. One line per finding."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Call -> why it is not used here.
+BANNED_CALLS = {
+    "strcpy": "unbounded", "strcat": "unbounded", "sprintf": "unbounded", "vsprintf": "unbounded",
+    "gets": "unbounded", "atoi": "no errors: parse.h", "atol": "no errors: parse.h",
+    "strtol": "lenient: parse.h", "strtoul": "lenient: parse.h", "strtok": "hidden state",
+    "alloca": "unbounded stack", "sleep": "no sleeping to wait", "usleep": "no sleeping to wait",
+    "nanosleep": "no sleeping to wait", "system": "shell", "popen": "shell",
+    "pthread_cancel": "threads are stopped by messages", "signal": "sigaction", "rand": "getrandom",
+    "setjmp": "control flow", "longjmp": "control flow",
+}
+# Only here may a program end or look at <linux/kvm.h>.
+EXIT_ALLOWED = re.compile(r"^(src/cli/main\.c|guest-firmware/|tests/|bench/)")
+KVM_ALLOWED = re.compile(r"^(src/core/kvm\.c|src/arch/|src/machine/(vm|vcpu|vcpu_exit)\.[ch]|"
+                         r"tests/|bench/)")
+COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+
+def blank(match):
+    """Keeps line numbers: everything but newlines becomes a blank."""
+    return re.sub(r"[^\n]", " ", match.group(0))
+
+
+def findings(path, text):
+    code = COMMENT_OR_STRING.sub(blank, text)
+    for number, line in enumerate(code.splitlines(), 1):
+        for call in re.findall(r"(?<![\w.>])(\w+)\s*\(", line):
+            if call in BANNED_CALLS and not path.startswith(("guest-firmware/", "tests/", "bench/")):
+                yield number, f"{call}() is banned: {BANNED_CALLS[call]}"
+            if call in ("exit", "_exit", "abort", "quick_exit") and not EXIT_ALLOWED.match(path):
+                if "exit-allowed" not in text.splitlines()[number - 1]:
+                    yield number, f"{call}() outside main"
+        if re.search(r"//", line):
+            yield number, "use /* */ comments"
+        if re.search(r"__attribute__\(\((constructor|destructor)", line):
+            yield number, "no hidden start-up order"
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.search(r"\b(XXX|FIXME|TODO|HACK)\b", line):
+            yield number, "left open"
+        if len(line.expandtabs(8)) > 110:
+            yield number, "longer than 100 columns"
+        if line != line.rstrip():
+            yield number, "trailing blanks"
+        include = re.match(r'\s*#\s*include\s*[<"]([^">]+)', line)
+        if include:
+            name = include.group(1)
+            if name == "linux/kvm.h" and not KVM_ALLOWED.match(path):
+                yield number, "linux/kvm.h outside core/kvm.c, arch, vm, vcpu"
+            if "/" in name and re.match(r"(base|core|backend|devices|arch|machine|cli)/", name):
+                yield number, "internal headers are included by bare name"
+    # A device knows no other device: a chip includes its own header and those of lower layers.
+    device = re.match(r"src/devices/chips/(\w+)\.c$", path)
+    if device:
+        others = {p.stem for p in (ROOT / "src/devices/chips").glob("*.c")} - {device.group(1)}
+        for number, line in enumerate(text.splitlines(), 1):
+            include = re.match(r'#include "(\w+)\.h"', line)
+            if include and include.group(1) in others:
+                yield number, f"a device that knows another device ({include.group(1)})"
+
+
+def main():
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard",
+         "*.c", "*.h", "*.S"], capture_output=True, text=True, check=False).stdout.split()
+    paths = listed or [str(p.relative_to(ROOT)) for p in ROOT.rglob("*.[chS]")]
+    count = 0
+    for path in sorted(paths):
+        if not (ROOT / path).is_file():
+            continue
+        for number, what in findings(path, (ROOT / path).read_text()):
+            print(f"{path}:{number}: {what}")
+            count += 1
+    print(f"{len(paths)} files, {count} findings")
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
