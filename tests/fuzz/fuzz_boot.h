@@ -60,6 +60,7 @@ static inline int fuzz_boot(const uint8_t *data, size_t size)
 		.initrd_size = sizeof(initrd),
 		.initrd_name = "initrd",
 		.command_line = "console=ttyS0",
+		.plain_command_line = "",
 		.rsdp_address = 0xe0000,
 		.e820 = e820,
 		.e820_count = 3,

@@ -101,6 +101,7 @@ static inline int load_as(struct fixture *fixture, size_t length, uint64_t claim
 		.initrd_size = fixture->initrd_size,
 		.initrd_name = "initrd.img",
 		.command_line = fixture->command_line,
+		.plain_command_line = fixture->command_line,
 		.rsdp_address = TABLES,
 		.e820 = fixture->e820,
 		.e820_count = 3,

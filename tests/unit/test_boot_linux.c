@@ -300,6 +300,7 @@ static void real_kernel(void **state)
 		.kernel_name = path,
 		.initrd_fd = -1,
 		.command_line = "console=ttyS0",
+		.plain_command_line = "",
 		.e820 = fixture->e820,
 		.e820_count = 3,
 	};
