@@ -148,7 +148,7 @@ static void load_addresses(void **state)
 	assert_loads(fixture);
 	assert_int_equal(fixture->result.entry, 0x200200);
 	fixture->file[RELOCATABLE_KERNEL] = 0;
-	assert_refused(fixture, -EINVAL, "where the machine keeps its tables");
+	assert_refused(fixture, -EINVAL, "below 1 MiB, and cannot be moved");
 	put64(fixture, PREF_ADDRESS, 0x1100000);
 	put32(fixture, KERNEL_ALIGNMENT, 0);
 	assert_loads(fixture);

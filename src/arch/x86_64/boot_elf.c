@@ -161,13 +161,14 @@ static int read_segments(const struct boot_work *work, struct elf *elf, struct e
 	return 0;
 }
 
-/* Claims all before the first byte is written: a kernel that does not fit costs no reading. */
+/* Claims all before the first byte is written: a kernel that does not fit costs no reading. The
+ * last segment is usually the highest: claimed first, it tells all the memory that is missing. */
 static int load_segments(struct boot_work *work, const struct elf *elf, struct err *err)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < elf->count && r == 0; i++) {
-		const struct segment *segment = &elf->segments[i];
+	for (unsigned int i = elf->count; i > 0 && r == 0; i--) {
+		const struct segment *segment = &elf->segments[i - 1];
 
 		if (segment->type == PT_LOAD)
 			r = boot_claim(work, segment->address, segment->memory_bytes, err);

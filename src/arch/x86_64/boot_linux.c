@@ -89,7 +89,12 @@ static int claim_kernel(struct boot_work *work, const struct setup_header *heade
 	uint64_t address = header->pref_address, length = header->init_size;
 	int r;
 
-	if (address < KERNEL_MIN_ADDRESS && header->relocatable_kernel)
+	if (address < KERNEL_MIN_ADDRESS && !header->relocatable_kernel)
+		return err_set(err, -EINVAL,
+			"kernel '%s' is damaged: it wants to be loaded at 0x%" PRIx64
+			", below 1 MiB, and cannot be moved",
+			work->request->kernel_name, address);
+	if (address < KERNEL_MIN_ADDRESS)
 		address = KERNEL_MIN_ADDRESS;
 	if (header->relocatable_kernel) {
 		uint64_t mask = header->kernel_alignment - UINT64_C(1);
