@@ -10,14 +10,14 @@
 #include "trap.h"
 #include "uart.h"
 
-#define UART_IRQ	    4
+#define UART_IRQ            4
 #define FLOOD_LINE_BYTES    64
 #define FLOOD_LINES_PER_KIB (1024 / FLOOD_LINE_BYTES)
-#define FLOOD_FILLER	    "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRST"
+#define FLOOD_FILLER        "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRST"
 
 /* ACPI 6.5 4.8.3.1 and 4.8.3.2. */
 #define PM1_POWER_BUTTON (1u << 8)
-#define PM1_CONTROL_SCI	 (1u << 0)
+#define PM1_CONTROL_SCI  (1u << 0)
 
 static volatile unsigned int interrupts;
 static uint16_t pm1_status_port;
@@ -93,7 +93,7 @@ static void on_sci(void)
 	interrupts++;
 }
 
-_Noreturn void mode_power_button(void)
+_Noreturn void mode_power_button(bool obey)
 {
 	struct acpi_fadt fadt;
 	struct acpi_interrupt interrupt;
@@ -113,7 +113,7 @@ _Noreturn void mode_power_button(void)
 	}
 	out16((uint16_t)(pm1_status_port + fadt.pm1_event_bytes / 2), PM1_POWER_BUTTON);
 	console_print("%s: waiting for the power button\n", check_guest_name);
-	while (!(pm1_status & PM1_POWER_BUTTON))
+	while (!obey || !(pm1_status & PM1_POWER_BUTTON))
 		interrupt_wait();
 	console_print("%s: power button, status 0x%04x, %u interrupts, then 0x%04x\n",
 		check_guest_name, pm1_status, interrupts, in16(pm1_status_port));
