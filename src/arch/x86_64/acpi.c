@@ -259,15 +259,17 @@ static void add_processor(struct blob *blob, unsigned int id)
 	blob_u32(blob, id); /* _UID */
 }
 
-/* ACPI 6.5 5.2.12.5. Interrupts without an override are what ISA has: identity-mapped, edge. */
-static void add_source_override(struct blob *blob, uint8_t isa_irq, uint32_t gsi, uint16_t flags)
+/* ACPI 6.5 5.2.12.5. ISA interrupts without an override are identity-mapped, edge-triggered and
+ * active high. That holds for IRQ 0, too: KVM's own routing leads the PIT to pin 0 of the I/O APIC,
+ * not to pin 2 as on a PC. */
+static void add_sci_override(struct blob *blob, unsigned int sci)
 {
 	blob_u8(blob, MADT_SOURCE_OVERRIDE);
 	blob_u8(blob, 10);
 	blob_u8(blob, 0); /* bus: ISA */
-	blob_u8(blob, isa_irq);
-	blob_u32(blob, gsi);
-	blob_u16(blob, flags);
+	blob_u8(blob, (uint8_t)sci);
+	blob_u32(blob, sci);
+	blob_u16(blob, INTI_LEVEL_ACTIVE_HIGH);
 }
 
 /* NMIs come in at LINT1 of every CPU (ACPI 6.5 5.2.12.7, 5.2.12.13). */
@@ -305,8 +307,7 @@ static void add_madt(struct acpi *acpi)
 	blob_u8(blob, 0);
 	blob_u32(blob, (uint32_t)IOAPIC_ADDRESS);
 	blob_u32(blob, 0); /* its first GSI */
-	add_source_override(
-		blob, (uint8_t)acpi->power->irq, acpi->power->irq, INTI_LEVEL_ACTIVE_HIGH);
+	add_sci_override(blob, acpi->power->irq);
 	add_nmi_lines(blob, acpi->board->cpu_count);
 	table_end(acpi, start);
 }

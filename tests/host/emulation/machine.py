@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 
 from .failure import HOST_ENDED, NOT_BOOTED, NOT_PREPARED, TIME_LIMIT, HostFailure
 
@@ -95,10 +96,9 @@ class Machine:
         self._boot_seconds = boot_seconds
         self._total_seconds = total_seconds
         self._running = {stream: None for stream in STREAMS}  # index of the command
-        self._ended = {}  # index: how many streams have ended
+        self._seen = Counter()  # (verb, index): by how many streams
         self._finished = set()
         self._ready = False
-        self.got_status = 0
 
     def run(self, make_command_line, error_log):
         """Returns when the host has run all commands; raises HostFailure otherwise."""
@@ -148,23 +148,25 @@ class Machine:
         verb = words[0]
         if verb == "begin":
             self._running[stream] = int(words[1])
-            if stream == "stdout":
+            if self._by_all(verb, words[1]):
                 self._begin(int(words[1]))
         elif verb == "end":
-            index, status = int(words[1]), int(words[2])
             self._running[stream] = None
-            self._ended[index] = self._ended.get(index, 0) + 1
-            if self._ended[index] == len(STREAMS):
+            if self._by_all(verb, words[1]):
                 self._deadline = min(self._total_deadline, time.monotonic() + GET_GRACE_SECONDS)
-                self._sink.end(index, status)
+                self._sink.end(int(words[1]), int(words[2]))
         elif verb == "ready":
             self._ready = True
-        elif verb == "got":
-            self.got_status = int(words[1])
         elif verb == "finished":
             self._finished.add(stream)
         elif verb == "fail":
             raise HostFailure(NOT_BOOTED, "the host is not usable: " + " ".join(words[1:]))
+
+    def _by_all(self, verb, index):
+        """Counts the streams which have said this. One stream can be ahead of the other, but both
+        have ended a command before both have begun the next."""
+        self._seen[verb, index] += 1
+        return self._seen[verb, index] == len(STREAMS)
 
     def _begin(self, index):
         limit = self._commands[index].limit_seconds

@@ -51,13 +51,13 @@ class Results:
         self._directory = directory
         self._commands = commands
         self._logs = {}
-        self._started = None
+        self._started = {}  # index: time
         self._records = []
         directory.mkdir(parents=True, exist_ok=True)
         print("TAP version 13", f"1..{len(commands)}", sep="\n", flush=True)
 
     def begin(self, index):
-        self._started = time.monotonic()
+        self._started[index] = time.monotonic()
 
     def _log_path(self, index, stream):
         return self._directory / f"{self._commands[index].name}.{stream}"
@@ -69,7 +69,7 @@ class Results:
         self._logs[key].write(data)
 
     def end(self, index, status):
-        seconds = time.monotonic() - self._started
+        seconds = time.monotonic() - self._started[index]
         command = self._commands[index]
         for stream in ("stdout", "stderr"):
             self.output(index, stream, b"")
@@ -111,9 +111,10 @@ class Results:
         """Accounts for the tests which did not come to an end and writes results.json. Returns
         whether all is well."""
         for index in range(len(self._records), len(self._commands)):
-            began = index == len(self._records) and self._started is not None
+            began = index in self._started
             reason = str(failure) if began else "not run: the host is gone"
-            self._record(index, "failed", reason, None, 0.0)
+            seconds = time.monotonic() - self._started[index] if began else 0.0
+            self._record(index, "failed", reason, None, seconds)
         for log in self._logs.values():
             log.close()
         (self._directory / "results.json").write_text(json.dumps({
