@@ -246,9 +246,9 @@ const struct guest_case guest_cases[] = {
 		.group = "console",
 		.name = "flood",
 		.options = {"--debug-exit"},
-		.words = "probe.only=none flood=64",
+		.words = "probe.only=none flood=16",
 		.status = 33,
-		.flood_kib = 64,
+		.flood_kib = 16,
 	},
 	{
 		.group = "console",
@@ -262,9 +262,9 @@ const struct guest_case guest_cases[] = {
 		.group = "console",
 		.name = "flood against a slow reader",
 		.options = {"--debug-exit"},
-		.words = "probe.only=none flood=128",
+		.words = "probe.only=none flood-string=160",
 		.status = 33,
-		.flood_kib = 128,
+		.flood_kib = 160,
 		.stall_ms = 1500,
 	},
 

@@ -183,6 +183,7 @@ int process_run(char *const command[], const struct guest_case *guest_case,
 	r = spawn(&process, command);
 	if (r == 0)
 		watch(&process, patience_ms);
+	ret_outcome->duration_ms = now_ms() - process.start_ms;
 	close_end(&process.input);
 	close_end(&process.output);
 	close_end(&process.errors);

@@ -20,6 +20,7 @@ struct outcome {
 	struct capture output, errors;
 	int status; /* 128 + n when signal n killed it; -1: it had to be killed */
 	unsigned int steps_done;
+	uint64_t duration_ms;
 };
 
 /* Runs command (NULL-terminated, its first word a path) to its end, at most for patience_ms.

@@ -26,7 +26,7 @@
 #define COMMAND_WORDS_MAX  (CASE_WORDS_MAX + 8)
 #define PATIENCE_SECONDS   30
 #define FLOOD_LINE_BYTES   64
-#define SHOWN_BYTES        3000
+#define SHOWN_BYTES        1500
 #define RAM_NOT_TOLD_BYTES (UINT64_C(1) << 20) /* the legacy hole and what the loader keeps */
 
 struct setup {
@@ -202,8 +202,9 @@ static bool run_case(
 	build_command(setup, guest_case, &command);
 	r = process_run(command.words, guest_case, setup->patience_ms, &outcome);
 	problem = r < 0 ? strerror(-r) : judge(guest_case, &command, &outcome);
-	printf("%sok %u - %s: %s%s%s\n", problem ? "not " : "", number, guest_case->group,
-		guest_case->name, problem ? ": " : "", problem ? problem : "");
+	printf("%sok %u - %s: %s%s%s (%" PRIu64 " ms)\n", problem ? "not " : "", number,
+		guest_case->group, guest_case->name, problem ? ": " : "", problem ? problem : "",
+		outcome.duration_ms);
 	if (problem && r == 0)
 		show_failure(guest_case, &command, &outcome);
 	(void)fflush(stdout); /* what cannot be printed cannot be reported either */
