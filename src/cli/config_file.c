@@ -13,6 +13,7 @@
 struct line {
 	const char *name;
 	size_t name_length;
+	bool equals; /* there is a `=` behind the name */
 	char *value; /* NULL: none; NUL-terminated */
 };
 
@@ -69,12 +70,10 @@ static int split_value(char *value, struct line *ret_line, struct err *err)
 	}
 	behind = unquote(value);
 	if (!behind)
-		return err_set(err, EINVAL, "%.*s: the closing quote is missing",
-			(int)ret_line->name_length, ret_line->name);
+		return err_set(err, EINVAL, "the closing quote is missing");
 	behind = skip_blanks(behind);
 	if (*behind && *behind != '#')
-		return err_set(err, EINVAL, "%.*s: '%.80s' follows the closing quote",
-			(int)ret_line->name_length, ret_line->name, behind);
+		return err_set(err, EINVAL, "'%.80s' follows the closing quote", behind);
 	ret_line->value = value;
 	return 0;
 }
@@ -84,23 +83,17 @@ static int split_line(char *text, struct line *ret_line, struct err *err)
 {
 	char *name = skip_blanks(text);
 	char *cursor = name + strcspn(name, " \t\r=");
-	bool equals;
 	int r;
 
 	if (!*name || *name == '#')
 		return 0;
 	*ret_line = (struct line){.name = name, .name_length = (size_t)(cursor - name)};
 	cursor = skip_blanks(cursor);
-	equals = *cursor == '=';
-	if (equals)
+	ret_line->equals = *cursor == '=';
+	if (ret_line->equals)
 		cursor = skip_blanks(cursor + 1);
 	r = split_value(cursor, ret_line, err);
-	if (r < 0)
-		return r;
-	if (equals && !ret_line->value)
-		return err_set(err, EINVAL, "%.*s: the value is missing",
-			(int)ret_line->name_length, ret_line->name);
-	return 1;
+	return r < 0 ? r : 1;
 }
 
 static int unknown_name(const struct line *line, struct err *err)
@@ -131,9 +124,9 @@ static int apply_line(struct config *config, char *text, struct err *err)
 	if (option->value && !line.value)
 		return err_set(err, EINVAL, "%s: the value is missing: %s %s", option->name,
 			option->name, option->value);
-	if (!option->value && line.value)
+	if (!option->value && (line.value || line.equals))
 		return err_set(err, EINVAL, "%s takes no value, but was given '%.80s'",
-			option->name, line.value);
+			option->name, line.value ? line.value : "");
 	r = config_set(config, option->key, line.value, err);
 	return r < 0 ? err_prefix(err, r, "%s", option->name) : 0;
 }

@@ -140,7 +140,7 @@ static int run_doctor(struct invocation *invocation)
 const struct command command_doctor = {
 	.name = "doctor",
 	.bit = COMMAND_DOCTOR,
-	.summary = "tell what this host offers to a VM, and what to do about the rest",
+	.summary = "tell what this host offers to a VM, and what is missing",
 	.description =
 		"Tries what a VM needs or can make use of: KVM, io_uring, huge pages, tap devices, "
 		"confinement, libraries, limits; and says what to do about what is missing. The "

@@ -108,6 +108,6 @@ void doctor_check_io_uring(struct report *report)
 			 "it";
 	else if (r == -ENOMEM)
 		advice = "raise the limit of locked memory (ulimit -l)";
-	report_add(report, "io_uring", FINDING_LIMITED, advice,
-		"%s: block devices fall back to threads", strerrordesc_np(-r));
+	report_add(report, "io_uring", FINDING_LIMITED, advice, "does not work: %s",
+		strerrordesc_np(-r));
 }

@@ -6,6 +6,8 @@
 #include "kvm.h"
 #include "kvm_capabilities.h"
 
+#include <errno.h>
+
 static void check_kind(struct report *report)
 {
 	struct kvm_evidence evidence = kvm_gather_evidence();
@@ -24,6 +26,24 @@ static void check_kind(struct report *report)
 			kvm_kind_name(kind));
 	else
 		report_add(report, "kvm kind", FINDING_OK, NULL, "%s", kvm_kind_name(kind));
+}
+
+/* Without KVM: would loading it help? */
+static void check_processor(struct report *report)
+{
+	struct kvm_evidence evidence = kvm_gather_evidence();
+
+	if (!evidence.x86)
+		return;
+	if (evidence.flag_vmx || evidence.flag_svm)
+		report_add(report, "processor", FINDING_OK, NULL, "offers %s",
+			evidence.flag_vmx ? "VMX (module kvm_intel)" : "SVM (module kvm_amd)");
+	else
+		report_add(report, "processor", FINDING_MISSING,
+			evidence.flag_hypervisor
+				? "this host is a guest: ask for nested virtualization"
+				: "switch virtualization on in the firmware",
+			"offers neither VMX nor SVM");
 }
 
 /* The names of those capabilities of the kind that are there, or that are not; the number. */
@@ -67,6 +87,8 @@ void doctor_check_kvm(struct report *report)
 
 	if (fd < 0) {
 		report_add(report, "kvm", FINDING_MISSING, NULL, "%s", err.text);
+		if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
+			check_processor(report);
 		return;
 	}
 	if (kvm_try(fd, &err) < 0) {

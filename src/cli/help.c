@@ -25,6 +25,7 @@ void help_add_overview(struct text *text)
 
 static void add_option(struct text *text, const struct option *option)
 {
+	cleanup_text struct text words = {0};
 	size_t start = text->length;
 	unsigned int column;
 
@@ -40,10 +41,12 @@ static void add_option(struct text *text, const struct option *option)
 		column = 0;
 	}
 	output_pad(text, column, HELP_COLUMN);
-	output_wrap(text, option->help, HELP_COLUMN, HELP_COLUMN);
+	text_add(&words, option->help);
 	if (option->default_value)
-		text_addf(text, " [%s]", option->default_value);
+		text_addf(&words, " [%s]", option->default_value);
+	output_wrap(text, text_string(&words), HELP_COLUMN, HELP_COLUMN);
 	text_add(text, "\n");
+	text->failed |= words.failed;
 }
 
 static void add_group(struct text *text, const struct command *command, enum option_group group)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define PAGE_BYTES	UINT64_C(4096)
+#define PAGE_BYTES      UINT64_C(4096)
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
 void config_init(struct config *config)

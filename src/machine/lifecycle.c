@@ -115,7 +115,7 @@ static void report_failure(struct machine *machine, const struct vcpu *vcpu)
 	(void)err_set(&machine->end_sentence, 0, "%.*s%s", (int)length, line,
 		arch_cpu_can_virtualise() ? ""
 					  : "; this host's KVM is software and cannot run "
-	                                    "distribution kernels: use a "
+					    "distribution kernels: use a "
 					    "host with hardware virtualisation (see hull doctor)");
 	for (line += length; *line; line += length) {
 		line++;
@@ -138,7 +138,7 @@ static void mail_received(void *owner, const struct mail *mail)
 
 		(void)err_set(&machine->end_sentence, 0,
 			"vCPU %u shut down (triple fault): the guest's kernel crashed without a "
-		        "word",
+			"word",
 			vcpu->index);
 		end_with(machine, EXIT_STATUS_TRIPLE_FAULT);
 		return;

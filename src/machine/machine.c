@@ -148,7 +148,9 @@ static int create_chips(struct machine *machine, struct err *err)
 	struct bus *pio = &machine->pio;
 	int r;
 
-	i8042_init(&machine->i8042, &(struct i8042_options){.end = end});
+	i8042_init(&machine->i8042,
+		&(struct i8042_options){
+			.keyboard_irq = vm_connect_irq(&machine->vm, i8042.irq), .end = end});
 	r = attach(pio, "i8042", i8042.base, 1, &i8042_data_bus_ops, &machine->i8042, err);
 	if (r == 0)
 		r = attach(pio, "i8042", i8042.base + 4, 1, &i8042_command_bus_ops, &machine->i8042,
@@ -364,7 +366,7 @@ static int load_guest(struct machine *machine, struct err *err)
 		return r;
 	if (boot.is_linux && !arch_cpu_can_virtualise())
 		log_line(LOG_LEVEL_WARNING, "this host's KVM is software: a distribution's kernel "
-		                            "will most likely fail "
+					    "will most likely fail "
 					    "on it (see hull doctor)");
 	r = arch_vcpu_set_boot(machine->vcpus.vcpus[0].fd, &machine->gmem, &boot, err);
 	timeline_mark(&machine->timeline, TIMELINE_LOAD);

@@ -14,26 +14,26 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define OEM_ID	     "HULL  "
+#define OEM_ID       "HULL  "
 #define OEM_REVISION 1
 
 /* ACPI 6.5 5.2.6: the header of every table but RSDP and FACS. */
-#define HEADER_BYTES	36
-#define HEADER_LENGTH	4
+#define HEADER_BYTES    36
+#define HEADER_LENGTH   4
 #define HEADER_CHECKSUM 9
 
-#define RSDP_BYTES		  36
-#define RSDP_CHECKSUM		  8 /* over the first 20 bytes, all that ACPI 1.0 knew */
-#define RSDP_BYTES_1_0		  20
-#define RSDP_XSDT		  24
-#define RSDP_CHECKSUM_EXTENDED	  32
-#define FACS_BYTES		  64
-#define FACS_ALIGNMENT		  64
-#define TABLE_ALIGNMENT		  8
-#define GENERIC_ADDRESS_BYTES	  12
-#define ADDRESS_SPACE_IO	  1
-#define FADT_REVISION		  6
-#define FADT_MINOR_REVISION	  5
+#define RSDP_BYTES                36
+#define RSDP_CHECKSUM             8 /* over the first 20 bytes, all that ACPI 1.0 knew */
+#define RSDP_BYTES_1_0            20
+#define RSDP_XSDT                 24
+#define RSDP_CHECKSUM_EXTENDED    32
+#define FACS_BYTES                64
+#define FACS_ALIGNMENT            64
+#define TABLE_ALIGNMENT           8
+#define GENERIC_ADDRESS_BYTES     12
+#define ADDRESS_SPACE_IO          1
+#define FADT_REVISION             6
+#define FADT_MINOR_REVISION       5
 #define PROFILE_ENTERPRISE_SERVER 4
 
 /* ACPI 6.5 5.2.9, "Fixed Feature Flags". */
@@ -41,7 +41,7 @@ enum {
 	FADT_WBINVD = 1U << 0,
 	FADT_PROC_C1 = 1U << 2,
 	FADT_SLP_BUTTON = 1U << 5, /* none in fixed hardware; a clear PWR_BUTTON means there is */
-	FADT_FIX_RTC = 1U << 6,	   /* no RTC wake status in the PM1 block */
+	FADT_FIX_RTC = 1U << 6,    /* no RTC wake status in the PM1 block */
 	FADT_TMR_VAL_EXT = 1U << 8,
 	FADT_RESET_REG_SUP = 1U << 10,
 	FADT_HEADLESS = 1U << 12,
@@ -55,8 +55,8 @@ enum {
 };
 
 #define PM1_EVENT_BYTES 4
-#define PM1_CNT_BYTES	2
-#define PM_TIMER_BYTES	4
+#define PM1_CNT_BYTES   2
+#define PM_TIMER_BYTES  4
 
 #define NO_C_STATE_2_US 0x0fff /* latencies beyond 100 and 1000 us: the states do not exist */
 #define NO_C_STATE_3_US 0x0fff
@@ -71,13 +71,13 @@ enum {
 	MADT_LOCAL_X2APIC_NMI = 10,
 };
 
-#define MADT_REVISION	       5
+#define MADT_REVISION          5
 #define MADT_PCAT_COMPAT       1 /* a pair of 8259s, too */
 #define MADT_CPU_ENABLED       1
 #define INTI_LEVEL_ACTIVE_HIGH 0x000d
 #define INTI_AS_THE_BUS_HAS_IT 0
-#define NMI_LINT	       1
-#define XAPIC_IDS	       255 /* ids below fit a Local APIC entry; 255 is its broadcast */
+#define NMI_LINT               1
+#define XAPIC_IDS              255 /* ids below fit a Local APIC entry; 255 is its broadcast */
 
 /* The tables under way. */
 struct acpi {
@@ -194,7 +194,7 @@ static void add_fadt_legacy(struct acpi *acpi)
 	blob_u8(blob, 0);
 	blob_u8(blob, PROFILE_ENTERPRISE_SERVER);
 	blob_u16(blob, (uint16_t)acpi->power->irq); /* SCI_INT */
-	blob_zeros(blob, 8);			    /* SMI_CMD and the commands: none */
+	blob_zeros(blob, 8);                        /* SMI_CMD and the commands: none */
 	blob_u32(blob, ports + POWER_PM1_EVENT);
 	blob_u32(blob, 0);
 	blob_u32(blob, ports + POWER_PM1_CNT);
@@ -236,7 +236,7 @@ static void add_fadt(struct acpi *acpi)
 	blob_zeros(blob, 2 * GENERIC_ADDRESS_BYTES); /* PM1b_CNT, PM2_CNT */
 	add_port_address(blob, ports + POWER_PM_TIMER, PM_TIMER_BYTES, 4);
 	blob_zeros(blob, 4 * GENERIC_ADDRESS_BYTES); /* GPE0, GPE1, sleep control and status */
-	blob_bytes(blob, "HULL\0\0\0\0", 8);	     /* hypervisor vendor identity */
+	blob_bytes(blob, "HULL\0\0\0\0", 8);         /* hypervisor vendor identity */
 	table_end(acpi, start);
 }
 
@@ -259,15 +259,17 @@ static void add_processor(struct blob *blob, unsigned int id)
 	blob_u32(blob, id); /* _UID */
 }
 
-/* ACPI 6.5 5.2.12.5. Interrupts without an override are what ISA has: identity-mapped, edge. */
-static void add_source_override(struct blob *blob, uint8_t isa_irq, uint32_t gsi, uint16_t flags)
+/* ACPI 6.5 5.2.12.5. ISA interrupts without an override are identity-mapped, edge-triggered and
+ * active high. That holds for IRQ 0, too: KVM's own routing leads the PIT to pin 0 of the I/O APIC,
+ * not to pin 2 as on a PC. */
+static void add_sci_override(struct blob *blob, unsigned int sci)
 {
 	blob_u8(blob, MADT_SOURCE_OVERRIDE);
 	blob_u8(blob, 10);
 	blob_u8(blob, 0); /* bus: ISA */
-	blob_u8(blob, isa_irq);
-	blob_u32(blob, gsi);
-	blob_u16(blob, flags);
+	blob_u8(blob, (uint8_t)sci);
+	blob_u32(blob, sci);
+	blob_u16(blob, INTI_LEVEL_ACTIVE_HIGH);
 }
 
 /* NMIs come in at LINT1 of every CPU (ACPI 6.5 5.2.12.7, 5.2.12.13). */
@@ -305,8 +307,7 @@ static void add_madt(struct acpi *acpi)
 	blob_u8(blob, 0);
 	blob_u32(blob, (uint32_t)IOAPIC_ADDRESS);
 	blob_u32(blob, 0); /* its first GSI */
-	add_source_override(
-		blob, (uint8_t)acpi->power->irq, acpi->power->irq, INTI_LEVEL_ACTIVE_HIGH);
+	add_sci_override(blob, acpi->power->irq);
 	add_nmi_lines(blob, acpi->board->cpu_count);
 	table_end(acpi, start);
 }

@@ -22,8 +22,8 @@
  * bridge, so neither is handed over; the rest is the guest's. */
 #define OSC_FAILURE_UUID     0x04
 #define OSC_FAILURE_REVISION 0x08
-#define OSC_MASKED	     0x10
-#define OSC_CONTROL_PME	     0x04
+#define OSC_MASKED           0x10
+#define OSC_CONTROL_PME      0x04
 #define OSC_CONTROL_PCIE     0x10
 #define OSC_CONTROL_GRANTED  (OSC_CONTROL_PME | OSC_CONTROL_PCIE)
 

@@ -47,7 +47,7 @@ enum {
 
 enum { SPACE_MEMORY = 0, SPACE_BUS_NUMBERS = 2 };
 enum { SPACE_CONSUMER = 0x01, SPACE_FIXED_RANGE = 0x0c }; /* minimum and maximum are fixed */
-enum { MEMORY_WRITABLE = 0x01 };			  /* and not cacheable */
+enum { MEMORY_WRITABLE = 0x01 };                          /* and not cacheable */
 
 void aml_op(struct blob *aml, enum aml_opcode opcode)
 {

@@ -24,8 +24,8 @@ enum aml_opcode {
 
 void aml_op(struct blob *aml, enum aml_opcode opcode);
 void aml_argument(struct blob *aml, unsigned int number); /* 0 to 6 */
-void aml_local(struct blob *aml, unsigned int number);	  /* 0 to 7 */
-void aml_path(struct blob *aml, const char *path);	  /* "\\_SB.PCI0", "^ABCD", "CDW1" */
+void aml_local(struct blob *aml, unsigned int number);    /* 0 to 7 */
+void aml_path(struct blob *aml, const char *path);        /* "\\_SB.PCI0", "^ABCD", "CDW1" */
 
 void aml_integer(struct blob *aml, uint64_t value);
 void aml_string(struct blob *aml, const char *text);

@@ -247,12 +247,12 @@ int boot_put_string(
 	return 0;
 }
 
-int boot_put_command_line(struct boot_work *work, const char *first_word, uint64_t maximum,
-	uint64_t *ret_address, struct err *err)
+int boot_put_command_line(struct boot_work *work, const char *first_word, const char *line,
+	uint64_t maximum, uint64_t *ret_address, struct err *err)
 {
 	const struct boot_request *request = work->request;
 	uint64_t address = work->strings_end, rest;
-	size_t length = strlen(request->command_line);
+	size_t length = strlen(line);
 	int r = 0;
 
 	if (length > maximum)
@@ -266,7 +266,7 @@ int boot_put_command_line(struct boot_work *work, const char *first_word, uint64
 			r = put_characters(work, " ", 1, err);
 	}
 	if (r == 0)
-		r = boot_put_string(work, request->command_line, &rest, err);
+		r = boot_put_string(work, line, &rest, err);
 	if (r < 0)
 		return r;
 	*ret_address = address;
@@ -295,7 +295,7 @@ int boot_load(const struct gmem *gmem, const struct boot_request *request,
 		return err_set(
 			err, -EINVAL, "the memory map has more than %d entries", E820_ENTRIES_MAX);
 	work.head_length = request->kernel_size < BOOT_HEAD_BYTES ? (size_t)request->kernel_size
-								  : BOOT_HEAD_BYTES;
+	                                                          : BOOT_HEAD_BYTES;
 	r = boot_read_header(&work, 0, work.head, work.head_length, err);
 	if (r < 0)
 		return r;

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 enum boot_protocol {
-	BOOT_LINUX64,	/* 64-bit mode, paging on, rsi = boot_params */
-	BOOT_PVH,	/* 32-bit protected mode, ebx = hvm_start_info */
+	BOOT_LINUX64,   /* 64-bit mode, paging on, rsi = boot_params */
+	BOOT_PVH,       /* 32-bit protected mode, ebx = hvm_start_info */
 	BOOT_MULTIBOOT, /* 32-bit protected mode, eax = 0x2badb002, ebx = multiboot_info */
 };
 
@@ -33,18 +33,19 @@ struct boot_request {
 	int kernel_fd; /* seekable; borrowed */
 	uint64_t kernel_size;
 	const char *kernel_name; /* for messages, and a multiboot command line's first word */
-	int initrd_fd;		 /* -1: none */
+	int initrd_fd;           /* -1: none */
 	uint64_t initrd_size;
 	const char *initrd_name;
-	const char *command_line;
-	uint64_t rsdp_address; /* 0: none */
+	const char *command_line;       /* for Linux */
+	const char *plain_command_line; /* for others: without words that only Linux knows */
+	uint64_t rsdp_address;          /* 0: none */
 	const struct e820_entry *e820;
 	unsigned int e820_count;
 };
 
 struct boot_result {
 	enum boot_protocol protocol;
-	uint64_t entry;	      /* rip */
+	uint64_t entry;       /* rip */
 	uint64_t information; /* guest address of the protocol's structure */
 };
 

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define NOTE_XEN_PHYS32_ENTRY 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-#define NOTES_MAX_BYTES	      UINT64_C(65536)
-#define ENTRY_LIMIT	      (UINT64_C(1) << 32) /* 32-bit mode, or Hull's page tables, end here */
+#define NOTES_MAX_BYTES       UINT64_C(65536)
+#define ENTRY_LIMIT           (UINT64_C(1) << 32) /* 32-bit mode, or Hull's page tables, end here */
 
 struct segment {
 	uint32_t type;
@@ -47,7 +47,7 @@ static int check_kind(const struct boot_work *work, const Elf32_Ehdr *header, st
 	const char *name = work->request->kernel_name;
 	bool big_endian = header->e_ident[EI_DATA] == ELFDATA2MSB;
 	unsigned int machine = big_endian ? __builtin_bswap16(header->e_machine)
-					  : header->e_machine;
+	                                  : header->e_machine;
 	const char *machine_name = boot_machine_name(machine);
 
 	if (big_endian || (machine != EM_386 && machine != EM_X86_64)) {
@@ -161,13 +161,14 @@ static int read_segments(const struct boot_work *work, struct elf *elf, struct e
 	return 0;
 }
 
-/* Claims all before the first byte is written: a kernel that does not fit costs no reading. */
+/* Claims all before the first byte is written: a kernel that does not fit costs no reading. The
+ * last segment is usually the highest: claimed first, it tells all the memory that is missing. */
 static int load_segments(struct boot_work *work, const struct elf *elf, struct err *err)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < elf->count && r == 0; i++) {
-		const struct segment *segment = &elf->segments[i];
+	for (unsigned int i = elf->count; i > 0 && r == 0; i--) {
+		const struct segment *segment = &elf->segments[i - 1];
 
 		if (segment->type == PT_LOAD)
 			r = boot_claim(work, segment->address, segment->memory_bytes, err);
@@ -195,7 +196,7 @@ static int find_entry(
 		const struct segment *segment = &elf->segments[i];
 
 		found = segment->type == PT_LOAD && entry >= segment->address &&
-			entry - segment->address < segment->memory_bytes;
+		        entry - segment->address < segment->memory_bytes;
 	}
 	for (unsigned int i = 0; i < elf->count && !found; i++) {
 		const struct segment *segment = &elf->segments[i];

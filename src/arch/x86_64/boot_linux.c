@@ -15,15 +15,15 @@
 #include <stddef.h>
 #include <string.h>
 
-#define SECTOR_BYTES	   UINT64_C(512)
-#define HEADER_OFFSET	   0x1f1
+#define SECTOR_BYTES       UINT64_C(512)
+#define HEADER_OFFSET      0x1f1
 #define HEADER_END_OFFSET  0x201      /* the operand of a short jump over the header */
-#define HEADER_MAGIC	   0x53726448 /* "HdrS" */
-#define PROTOCOL_2_12	   0x020c
-#define ENTRY_64_OFFSET	   0x200
+#define HEADER_MAGIC       0x53726448 /* "HdrS" */
+#define PROTOCOL_2_12      0x020c
+#define ENTRY_64_OFFSET    0x200
 #define LOADER_UNDEFINED   0xff
-#define DEFAULT_SECTORS	   4
-#define PARAGRAPH_BYTES	   UINT64_C(16)
+#define DEFAULT_SECTORS    4
+#define PARAGRAPH_BYTES    UINT64_C(16)
 #define COMMAND_LINE_LINUX 2047 /* COMMAND_LINE_SIZE of arch/x86 less its NUL; longer is cut */
 
 _Static_assert(sizeof(struct boot_params) <= BOOT_PARAMS_END - BOOT_PARAMS_ADDRESS, "no room");
@@ -89,7 +89,12 @@ static int claim_kernel(struct boot_work *work, const struct setup_header *heade
 	uint64_t address = header->pref_address, length = header->init_size;
 	int r;
 
-	if (address < KERNEL_MIN_ADDRESS && header->relocatable_kernel)
+	if (address < KERNEL_MIN_ADDRESS && !header->relocatable_kernel)
+		return err_set(err, -EINVAL,
+			"kernel '%s' is damaged: it wants to be loaded at 0x%" PRIx64
+			", below 1 MiB, and cannot be moved",
+			work->request->kernel_name, address);
+	if (address < KERNEL_MIN_ADDRESS)
 		address = KERNEL_MIN_ADDRESS;
 	if (header->relocatable_kernel) {
 		uint64_t mask = header->kernel_alignment - UINT64_C(1);
@@ -150,7 +155,8 @@ static int describe_kernel(struct boot_work *work, struct boot_params *params, s
 	r = boot_load_initrd_below(work, limit, err);
 	if (r < 0)
 		return r;
-	r = boot_put_command_line(work, "", header->cmdline_size, &command_line, err);
+	r = boot_put_command_line(
+		work, "", work->request->command_line, header->cmdline_size, &command_line, err);
 	if (r < 0)
 		return r;
 	return put_zero_page(work, params, command_line, err);
@@ -170,7 +176,7 @@ int boot_linux_load(struct boot_work *work, struct boot_result *ret_result, stru
 	if (r < 0)
 		return r;
 	setup_bytes = (header->setup_sects ? header->setup_sects : DEFAULT_SECTORS) * SECTOR_BYTES +
-		      SECTOR_BYTES;
+	              SECTOR_BYTES;
 	/* What stands behind the code, such as a signature, is not the kernel's. */
 	code_bytes = header->syssize * PARAGRAPH_BYTES;
 	if (code_bytes <= ENTRY_64_OFFSET)

@@ -13,15 +13,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define HEADER_MAGIC	     0x1badb002
+#define HEADER_MAGIC         0x1badb002
 #define HEADER_HAS_ADDRESSES (1u << 16)
-#define HEADER_REQUIRES	     0xffffu /* 3.1.2: these bits must be understood */
+#define HEADER_REQUIRES      0xffffu /* 3.1.2: these bits must be understood */
 #define HEADER_UNDERSTOOD    0x0007u /* page alignment, memory information, video */
 
-#define INFO_MEMORY	  (1u << 0)
+#define INFO_MEMORY       (1u << 0)
 #define INFO_COMMAND_LINE (1u << 2)
-#define INFO_MODULES	  (1u << 3)
-#define INFO_MEMORY_MAP	  (1u << 6)
+#define INFO_MODULES      (1u << 3)
+#define INFO_MEMORY_MAP   (1u << 6)
 #define INFO_LOADER_NAME  (1u << 9)
 
 struct multiboot_header {
@@ -213,7 +213,7 @@ static int put_names(struct boot_work *work, struct multiboot_page *page, struct
 {
 	const struct boot_request *request = work->request;
 	uint64_t address;
-	int r = boot_put_command_line(work, request->kernel_name,
+	int r = boot_put_command_line(work, request->kernel_name, request->plain_command_line,
 		COMMAND_LINE_END - COMMAND_LINE_ADDRESS - 1, &address, err);
 
 	if (r < 0)
@@ -239,15 +239,15 @@ int boot_multiboot_describe(struct boot_work *work, struct err *err)
 		.info =
 			{
 				.flags = INFO_MEMORY | INFO_COMMAND_LINE | INFO_MODULES |
-					 INFO_MEMORY_MAP | INFO_LOADER_NAME,
+	                                 INFO_MEMORY_MAP | INFO_LOADER_NAME,
 				.memory_lower_kib = EBDA_ADDRESS / KIB,
 				.memory_upper_kib = upper_memory_kib(request),
 				.modules = BOOT_PARAMS_ADDRESS +
-					   offsetof(struct multiboot_page, module),
+	                                   offsetof(struct multiboot_page, module),
 				.memory_map = BOOT_PARAMS_ADDRESS +
-					      offsetof(struct multiboot_page, memory),
+	                                      offsetof(struct multiboot_page, memory),
 				.memory_map_bytes = request->e820_count *
-						    (uint32_t)sizeof(struct multiboot_memory),
+	                                            (uint32_t)sizeof(struct multiboot_memory),
 			},
 	};
 	int r = boot_load_initrd_above_kernel(work, err);

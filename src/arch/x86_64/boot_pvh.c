@@ -58,7 +58,7 @@ int boot_pvh_describe(struct boot_work *work, struct err *err)
 				.version = START_INFO_VERSION,
 				.rsdp_address = request->rsdp_address,
 				.memory_map_address = BOOT_PARAMS_ADDRESS +
-						      offsetof(struct pvh_page, memory),
+	                                              offsetof(struct pvh_page, memory),
 				.memory_map_count = request->e820_count,
 			},
 	};
@@ -72,8 +72,8 @@ int boot_pvh_describe(struct boot_work *work, struct err *err)
 		page.module.address = work->initrd.start;
 		page.module.size = work->initrd.end - work->initrd.start;
 	}
-	r = boot_put_command_line(work, "", COMMAND_LINE_END - COMMAND_LINE_ADDRESS - 1,
-		&page.info.command_line_address, err);
+	r = boot_put_command_line(work, "", work->request->command_line,
+		COMMAND_LINE_END - COMMAND_LINE_ADDRESS - 1, &page.info.command_line_address, err);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < request->e820_count; i++)

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* As much of the file as every format needs for recognition: multiboot 0.6.96 3.1. */
-#define BOOT_HEAD_BYTES	  8192
+#define BOOT_HEAD_BYTES   8192
 #define BOOT_SEGMENTS_MAX 64
 
 struct boot_range {
@@ -47,10 +47,10 @@ must_check int boot_read_kernel(const struct boot_work *work, uint64_t address, 
 must_check int boot_load_initrd_below(struct boot_work *work, uint64_t limit, struct err *err);
 must_check int boot_load_initrd_above_kernel(struct boot_work *work, struct err *err);
 
-/* The command line behind an optional word of its own ("" for none). -E2BIG when the line has more
+/* A command line behind an optional word of its own ("" for none). -E2BIG when the line has more
  * than maximum characters. */
 must_check int boot_put_command_line(struct boot_work *work, const char *first_word,
-	uint64_t maximum, uint64_t *ret_address, struct err *err);
+	const char *line, uint64_t maximum, uint64_t *ret_address, struct err *err);
 must_check int boot_put_string(
 	struct boot_work *work, const char *string, uint64_t *ret_address, struct err *err);
 

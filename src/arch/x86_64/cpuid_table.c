@@ -1,6 +1,6 @@
 /*
- * See cpuid_table.h. The table is KVM_GET_SUPPORTED_CPUID's; entries are edited in place, so that a leaf
- * that KVM does not know is never invented, except the topology leaf, which every guest needs.
+ * See cpuid_table.h. The table is KVM_GET_SUPPORTED_CPUID's; entries are edited in place, so that a
+ * leaf that KVM does not know is never invented, except the topology leaf, which every guest needs.
  */
 #include "cpuid_table.h"
 
@@ -177,7 +177,7 @@ static int scan_words(struct cpuid_table *table, const char *words, bool *added,
 		if (words[0] == '+') {
 			struct kvm_cpuid_entry2 *entry = table ? find(table, feature->leaf,
 									 feature->subleaf)
-							       : NULL;
+			                                       : NULL;
 
 			added[feature - features] = true;
 			if (table && (!entry || !(*register_of(entry, feature->in) &

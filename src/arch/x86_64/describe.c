@@ -51,7 +51,7 @@ void arch_vcpu_describe(int vcpu_fd, const struct gmem *gmem, struct text *text)
 		"  cs %04x base %016" PRIx64 " %s, ss %04x, cpl %u\n",
 		(uint64_t)s.cr0, (uint64_t)s.cr2, (uint64_t)s.cr3, (uint64_t)s.cr4,
 		(uint64_t)s.efer, s.cs.selector, (uint64_t)s.cs.base,
-		s.cs.l	  ? "64-bit"
+		s.cs.l    ? "64-bit"
 		: s.cs.db ? "32-bit"
 			  : "16-bit",
 		s.ss.selector, s.cs.dpl);

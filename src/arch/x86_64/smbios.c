@@ -14,16 +14,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ANCHOR_BYTES	    24
-#define ANCHOR_CHECKSUM	    5
+#define ANCHOR_BYTES        24
+#define ANCHOR_CHECKSUM     5
 #define ANCHOR_TABLE_BYTES  12
 #define STRUCTURE_ALIGNMENT 16
 #define STRUCTURE_LENGTH    1
-#define STRINGS_MAX	    8
+#define STRINGS_MAX         8
 
 /* The manufacturer of everything, and the day the firmware is from: Linux trusts what firmware of
  * 2023 and later says about PCI without second-guessing it by the memory map. */
-#define VENDOR	     "Hull"
+#define VENDOR       "Hull"
 #define RELEASE_DATE "01/01/2025"
 
 enum structure_type {
@@ -41,7 +41,7 @@ enum structure_type {
 /* Values of DSP0134 that several structures share. */
 enum { OTHER = 0x01, UNKNOWN = 0x02, SAFE = 0x03 };
 
-#define NO_HANDLE	0xffff
+#define NO_HANDLE       0xffff
 #define NO_ERROR_HANDLE 0xfffe
 
 /* A structure under way: its strings follow its fields. */
@@ -107,10 +107,10 @@ static void add_firmware(struct blob *out)
 	add_string(&s, HULL_VERSION);
 	blob_u16(out, 0); /* no segment: there is no firmware in memory */
 	add_string(&s, RELEASE_DATE);
-	blob_u8(out, 0);	   /* ROM size */
-	blob_u64(out, 1U << 3);	   /* characteristics: not given ... */
-	blob_u8(out, 0);	   /* ... but for the two extension bytes: */
-	blob_u8(out, 1U << 4);	   /* this describes a virtual machine */
+	blob_u8(out, 0);           /* ROM size */
+	blob_u64(out, 1U << 3);    /* characteristics: not given ... */
+	blob_u8(out, 0);           /* ... but for the two extension bytes: */
+	blob_u8(out, 1U << 4);     /* this describes a virtual machine */
 	blob_u32(out, UINT32_MAX); /* releases of firmware and controller as numbers: none */
 	structure_end(&s);
 }
@@ -140,12 +140,12 @@ static void add_chassis(struct blob *out)
 	struct structure s = structure_begin(out, TYPE_CHASSIS, 0);
 
 	add_string(&s, VENDOR);
-	blob_u8(out, OTHER);	/* type */
-	blob_zeros(out, 3);	/* no version, serial number or asset tag */
-	blob_u8(out, SAFE);	/* boot-up state */
-	blob_u8(out, SAFE);	/* power supply state */
-	blob_u8(out, SAFE);	/* thermal state */
-	blob_u8(out, UNKNOWN);	/* security */
+	blob_u8(out, OTHER);    /* type */
+	blob_zeros(out, 3);     /* no version, serial number or asset tag */
+	blob_u8(out, SAFE);     /* boot-up state */
+	blob_u8(out, SAFE);     /* power supply state */
+	blob_u8(out, SAFE);     /* thermal state */
+	blob_u8(out, UNKNOWN);  /* security */
 	blob_zeros(out, 4 + 5); /* OEM's, height, power cords, contained elements, SKU number */
 	structure_end(&s);
 }
@@ -167,17 +167,17 @@ static void add_processor(struct blob *out, unsigned int cpu_count)
 	add_string(&s, VENDOR);
 	blob_u64(out, 0); /* id: the guest has CPUID for that */
 	add_string(&s, "Virtual CPU");
-	blob_zeros(out, 7);	   /* voltage, clock, speeds: unknown */
+	blob_zeros(out, 7);        /* voltage, clock, speeds: unknown */
 	blob_u8(out, 1U << 6 | 1); /* populated, enabled */
-	blob_u8(out, OTHER);	   /* upgrade */
+	blob_u8(out, OTHER);       /* upgrade */
 	for (int i = 0; i < 3; i++)
 		blob_u16(out, NO_HANDLE); /* caches */
-	blob_zeros(out, 3);		  /* serial number, asset tag, part number */
-	blob_u8(out, count);		  /* cores */
-	blob_u8(out, count);		  /* cores enabled */
-	blob_u8(out, count);		  /* threads */
+	blob_zeros(out, 3);               /* serial number, asset tag, part number */
+	blob_u8(out, count);              /* cores */
+	blob_u8(out, count);              /* cores enabled */
+	blob_u8(out, count);              /* threads */
 	blob_u16(out, (uint16_t)(1U << 2 | (cpu_count > 1 ? 1U << 3 : 0))); /* 64-bit, multi-core */
-	blob_u16(out, OTHER);						    /* family, wide */
+	blob_u16(out, OTHER);                                               /* family, wide */
 	for (int i = 0; i < 3; i++)
 		blob_u16(out, (uint16_t)cpu_count);
 	structure_end(&s);
@@ -226,10 +226,10 @@ static void add_memory_device(struct blob *out, uint64_t memory_bytes)
 	blob_u8(out, 0x09); /* a DIMM by form */
 	blob_u8(out, 0);    /* not of a set */
 	add_string(&s, "DIMM 0");
-	blob_u8(out, 0);	/* no bank */
-	blob_u8(out, 0x07);	/* RAM */
+	blob_u8(out, 0);        /* no bank */
+	blob_u8(out, 0x07);     /* RAM */
 	blob_u16(out, 1U << 1); /* other details */
-	blob_u16(out, 0);	/* speed */
+	blob_u16(out, 0);       /* speed */
 	add_string(&s, VENDOR);
 	blob_zeros(out, 3); /* serial number, asset tag, part number */
 	blob_u8(out, 0);    /* rank */

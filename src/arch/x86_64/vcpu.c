@@ -9,21 +9,21 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define MSR_MISC_ENABLE	  0x1a0
+#define MSR_MISC_ENABLE   0x1a0
 #define MSR_MTRR_DEF_TYPE 0x2ff
 #define MISC_FAST_STRING  1
-#define MTRR_ENABLED_WB	  (UINT64_C(1) << 11 | 6)
+#define MTRR_ENABLED_WB   (UINT64_C(1) << 11 | 6)
 
-#define CR0_PE	 UINT64_C(0x1)
-#define CR0_ET	 UINT64_C(0x10)
-#define CR0_NE	 UINT64_C(0x20)
-#define CR0_PG	 UINT64_C(0x80000000)
-#define CR4_PAE	 UINT64_C(0x20)
+#define CR0_PE   UINT64_C(0x1)
+#define CR0_ET   UINT64_C(0x10)
+#define CR0_NE   UINT64_C(0x20)
+#define CR0_PG   UINT64_C(0x80000000)
+#define CR4_PAE  UINT64_C(0x20)
 #define EFER_LME UINT64_C(0x100)
 #define EFER_LMA UINT64_C(0x400)
 
 #define PAGE_PRESENT_WRITABLE UINT64_C(0x3)
-#define PAGE_LARGE	      UINT64_C(0x80)
+#define PAGE_LARGE            UINT64_C(0x80)
 
 #define MULTIBOOT_LOADED UINT64_C(0x2badb002)
 
@@ -116,7 +116,7 @@ static int write_page_tables(const struct gmem *gmem)
 
 		for (uint64_t i = 0; i < array_size(entries); i++)
 			entries[i] = (gigabyte * array_size(entries) + i) * (2 * MIB) |
-				     PAGE_PRESENT_WRITABLE | PAGE_LARGE;
+			             PAGE_PRESENT_WRITABLE | PAGE_LARGE;
 		r = gmem_write(gmem, directory, entries, sizeof(entries));
 		if (r == 0)
 			r = gmem_store64(gmem, gpa_add(pdpt, 8 * gigabyte),

@@ -60,7 +60,7 @@ static int create_interrupt_controllers(
 		struct kvm_enable_cap cap = {
 			.cap = KVM_CAP_X2APIC_API,
 			.args[0] = KVM_X2APIC_API_USE_32BIT_IDS |
-				   KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK,
+		                   KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK,
 		};
 
 		if (ioctl(vm_fd, KVM_ENABLE_CAP, &cap) < 0)
@@ -118,7 +118,7 @@ struct board_device arch_board_device(enum board_device_kind kind)
 	static const struct board_device devices[] = {
 		[BOARD_UART_16550] = {BOARD_UART_16550, PIO_COM1, 8, GSI_COM1},
 		[BOARD_RTC_CMOS] = {BOARD_RTC_CMOS, PIO_RTC, 2, GSI_RTC},
-		[BOARD_I8042] = {BOARD_I8042, PIO_I8042, 5, 0},
+		[BOARD_I8042] = {BOARD_I8042, PIO_I8042, 5, GSI_KEYBOARD},
 		[BOARD_POWER] = {BOARD_POWER, PIO_POWER, POWER_PIO_SIZE, GSI_SCI},
 		[BOARD_PVPANIC] = {BOARD_PVPANIC, PIO_PVPANIC, 1, 0},
 		[BOARD_DEBUG_EXIT] = {BOARD_DEBUG_EXIT, PIO_DEBUG_EXIT, 4, 0},
@@ -130,7 +130,7 @@ struct board_device arch_board_device(enum board_device_kind kind)
 void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes)
 {
 	uint64_t high_end = memory_bytes > LOW_RAM_END ? HIGH_RAM_BASE + memory_bytes - LOW_RAM_END
-						       : HIGH_RAM_BASE;
+	                                               : HIGH_RAM_BASE;
 
 	/* The 64-bit window starts at the next 64 GiB above RAM, so that it moves with the size of
 	 * RAM as little as possible, and stays inside the 46 bits that small hosts have. */
@@ -218,6 +218,7 @@ int arch_load(const struct gmem *gmem, const struct board *board,
 		.initrd_size = source->initrd_size_bytes,
 		.initrd_name = source->initrd_name,
 		.command_line = source->command_line,
+		.plain_command_line = source->user_words,
 		.rsdp_address = ACPI_TABLES_ADDRESS,
 		.e820 = e820,
 		.e820_count = make_e820(gmem, board, e820),

@@ -157,7 +157,7 @@ static void drop(struct console_output *output, uint64_t count)
 /* The reader is gone: for now, or for good. */
 static void lose_reader(struct console_output *output, int code)
 {
-	if (output->reader == OUTPUT_READER_SOCKET)
+	if (output->reader != OUTPUT_READER_PTY)
 		fd_close(&output->fd);
 	output->fd = -1;
 	if (output->reader != OUTPUT_READER_LASTING)

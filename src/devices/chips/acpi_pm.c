@@ -13,6 +13,7 @@
 #define PM1_STS 0x0
 #define PM1_EN	0x2
 #define PM1_CNT 0x4
+#define PM_TMR	0x8
 
 /* ACPI 6.5 4.8.3.1.1 and 4.8.3.1.2: the same bits in PM1_STS and PM1_EN. */
 #define PM1_TMR	   UINT16_C(0x0001)
@@ -49,15 +50,16 @@ static uint64_t half_turn_deadline_ns(const struct acpi_pm *pm, uint64_t half_tu
 	return pm->start_ns + (uint64_t)(ticks * NANOSECONDS_PER_SECOND / PM_TIMER_HZ) + 1;
 }
 
-/* ACPI 6.5 4.8.3.1.1: TMR_STS is set whenever the top bit of the timer changes. */
-static void update_timer_status(struct acpi_pm *pm)
+/* The timer's value. ACPI 6.5 4.8.3.1.1: TMR_STS is set whenever its top bit changes. */
+static uint32_t update_timer(struct acpi_pm *pm)
 {
-	uint64_t half_turns = timer_ticks(pm) >> TOP_BIT_SHIFT;
+	uint64_t ticks = timer_ticks(pm);
 
-	if (half_turns == pm->half_turns_seen)
-		return;
-	pm->half_turns_seen = half_turns;
-	pm->status |= PM1_TMR;
+	if (ticks >> TOP_BIT_SHIFT != pm->half_turns_seen) {
+		pm->half_turns_seen = ticks >> TOP_BIT_SHIFT;
+		pm->status |= PM1_TMR;
+	}
+	return (uint32_t)ticks;
 }
 
 /* Makes the SCI and the timer follow the registers. */
@@ -87,10 +89,8 @@ static uint64_t acpi_pm_read(void *device, uint64_t offset, unsigned int size)
 	if (offset >= ACPI_PM_PORTS)
 		return UINT64_MAX;
 	pthread_mutex_lock(&pm->lock);
-	update_timer_status(pm);
+	block = (__uint128_t)update_timer(pm) << (8 * PM_TMR);
 	settle(pm);
-	block = (uint32_t)timer_ticks(pm);
-	block <<= 64;
 	block |= (uint64_t)(pm->control | CNT_SCI_EN) << (8 * PM1_CNT);
 	block |= (uint64_t)pm->enable << (8 * PM1_EN) | pm->status;
 	pthread_mutex_unlock(&pm->lock);
@@ -124,7 +124,7 @@ static void acpi_pm_write(void *device, uint64_t offset, unsigned int size, uint
 	bool power_off;
 
 	pthread_mutex_lock(&pm->lock);
-	update_timer_status(pm);
+	(void)update_timer(pm);
 
 	part = written_part(offset, size, value, PM1_STS, &mask);
 	pm->status = (uint16_t)(pm->status & ~part); /* write one to clear */
@@ -160,7 +160,7 @@ void acpi_pm_fini(struct acpi_pm *pm)
 void acpi_pm_reset(struct acpi_pm *pm)
 {
 	pthread_mutex_lock(&pm->lock);
-	update_timer_status(pm);
+	(void)update_timer(pm);
 	pm->status = 0;
 	pm->enable = 0;
 	pm->control = 0;
@@ -172,7 +172,7 @@ void acpi_pm_tick(struct acpi_pm *pm)
 {
 	pthread_mutex_lock(&pm->lock);
 	pm->deadline_ns = 0; /* it has fired: settle arms anew when it came early */
-	update_timer_status(pm);
+	(void)update_timer(pm);
 	settle(pm);
 	pthread_mutex_unlock(&pm->lock);
 }

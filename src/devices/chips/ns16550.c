@@ -203,7 +203,7 @@ static uint8_t read_iir(struct ns16550 *uart)
 
 	if (cause == IIR_THRI) /* 8.6.4: reading it takes this one cause away */
 		uart->thri_pending = false;
-	return uart->fifo_enabled ? cause | IIR_FIFO_ENABLED : cause;
+	return (uint8_t)(cause | (uart->fifo_enabled ? IIR_FIFO_ENABLED : 0));
 }
 
 static uint8_t read_lsr(struct ns16550 *uart)

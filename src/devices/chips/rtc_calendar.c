@@ -1,8 +1,6 @@
 /* See rtc_calendar.h. */
 #include "rtc_calendar.h"
 
-#include <stdbool.h>
-
 #define DAYS_PER_400_YEARS INT64_C(146097)
 
 static bool is_leap_year(int64_t year)
@@ -54,4 +52,38 @@ struct calendar_time calendar_from_seconds(int64_t seconds)
 		days -= days_in_month(time.year, time.month++);
 	time.day = (unsigned int)days + 1;
 	return time;
+}
+
+static bool is_field_below(unsigned int field, unsigned int end)
+{
+	return field == CALENDAR_ANY || field < end;
+}
+
+static bool matches(unsigned int field, unsigned int value)
+{
+	return field == CALENDAR_ANY || field == value;
+}
+
+bool calendar_next_daily(const struct calendar_daily *daily, int64_t after, int64_t *ret_second)
+{
+	int64_t at = after + 1;
+
+	if (!is_field_below(daily->hour, 24) || !is_field_below(daily->minute, 60) ||
+		!is_field_below(daily->second, 60))
+		return false;
+	/* Each step leaves a whole hour, minute or second behind: at most about 150 in all. */
+	for (;;) {
+		unsigned int of_day = (unsigned int)(at % SECONDS_PER_DAY);
+
+		if (!matches(daily->hour, of_day / 3600))
+			at += 3600 - of_day % 3600;
+		else if (!matches(daily->minute, of_day / 60 % 60))
+			at += 60 - of_day % 60;
+		else if (!matches(daily->second, of_day % 60))
+			at++;
+		else
+			break;
+	}
+	*ret_second = at;
+	return true;
 }

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SECONDS_PER_DAY		 INT64_C(86400)
@@ -26,3 +28,15 @@ int64_t calendar_to_seconds(const struct calendar_time *time);
 
 /* seconds >= 0 */
 struct calendar_time calendar_from_seconds(int64_t seconds);
+
+#define CALENDAR_ANY UINT_MAX
+
+/* A time of every day, each field a number or CALENDAR_ANY. */
+struct calendar_daily {
+	unsigned int hour;
+	unsigned int minute;
+	unsigned int second;
+};
+
+/* The first second after the given one (>= 0) that matches; false when the fields are no time. */
+bool calendar_next_daily(const struct calendar_daily *daily, int64_t after, int64_t *ret_second);

@@ -185,40 +185,19 @@ static void set_second(struct rtc_cmos *rtc, int64_t second)
 	rtc->seen_second = second;
 }
 
-static bool alarm_field_matches(uint8_t byte, unsigned int wanted, unsigned int value)
-{
-	return byte >= ALARM_ANY || wanted == value;
-}
-
-/* The first second after the given one that the alarm bytes match; false when none ever does. Each
- * step leaves a whole hour, minute or second behind, so there are at most about 150. */
+/* The first second after the given one that the alarm bytes match; false when none ever does. */
 static bool next_alarm(const struct rtc_cmos *rtc, int64_t after, int64_t *ret_second)
 {
-	uint8_t hours = rtc->bytes[REG_HOURS_ALARM];
-	uint8_t minutes = rtc->bytes[REG_MINUTES_ALARM];
-	uint8_t seconds = rtc->bytes[REG_SECONDS_ALARM];
-	unsigned int hour = decode_hour(rtc, hours);
-	unsigned int minute = decode(rtc, minutes);
-	unsigned int second = decode(rtc, seconds);
-	int64_t at = after + 1;
+	uint8_t hour = rtc->bytes[REG_HOURS_ALARM];
+	uint8_t minute = rtc->bytes[REG_MINUTES_ALARM];
+	uint8_t second = rtc->bytes[REG_SECONDS_ALARM];
+	struct calendar_daily daily = {
+		.hour = hour >= ALARM_ANY ? CALENDAR_ANY : decode_hour(rtc, hour),
+		.minute = minute >= ALARM_ANY ? CALENDAR_ANY : decode(rtc, minute),
+		.second = second >= ALARM_ANY ? CALENDAR_ANY : decode(rtc, second),
+	};
 
-	if ((hours < ALARM_ANY && hour > 23) || (minutes < ALARM_ANY && minute > 59) ||
-		(seconds < ALARM_ANY && second > 59))
-		return false;
-	for (;;) {
-		unsigned int of_day = (unsigned int)(at % SECONDS_PER_DAY);
-
-		if (!alarm_field_matches(hours, hour, of_day / 3600))
-			at += 3600 - of_day % 3600;
-		else if (!alarm_field_matches(minutes, minute, of_day / 60 % 60))
-			at += 60 - of_day % 60;
-		else if (!alarm_field_matches(seconds, second, of_day % 60))
-			at++;
-		else
-			break;
-	}
-	*ret_second = at;
-	return true;
+	return calendar_next_daily(&daily, after, ret_second);
 }
 
 /* Of the periodic interrupt, in ticks of the oscillator; 0: off. */

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Boots stock distribution kernels with hull and looks at how they fare.
+
+On hardware KVM the cases run right here; elsewhere in the emulated KVM host, all in one boot of it.
+argv: the hull program, the directory of built guest firmware.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "scripts/lib"))
+
+import kernel_modules  # noqa: E402
+
+UUID = "6f1a1e0c-7d7a-4c3e-9d52-9a3f0f0c1b2d"
+BUTTON_MODULES = ("button", "evdev", "pvpanic", "pvpanic_mmio")
+
+# Pairs of choices, not the full product: kernel, format, CPUs, memory, end.
+CASES = {
+    "cloud-1cpu-128M-poweroff": f"""
+boot 0 -k $FILES/6.1-cloud -i $FILES/initrd -m 128M -c 1 --uuid {UUID} -p hull_test=poweroff
+expect nproc 1; expect uuid {UUID}; expect vendor Hull; expect clocksource kvm-clock
+expect "year 20[2-9][0-9]"; memory 70000 131072
+complaints /tmp/complaints.hull
+""",
+    "vmlinux-4cpu-1G-reboot": """
+boot 120 -k $FILES/6.1-cloud-vmlinux -i $FILES/initrd -m 1G -c 4 -p hull_test=reboot
+expect nproc 4; memory 950000 1048576
+grep -q 'the guest rebooted' "$log" || fail "no sentence about the reboot"
+""",
+    "generic-4cpu-5G-panic": """
+boot 121 -k $FILES/6.1-generic -i $FILES/initrd -m 5G -c 4 -p hull_test=panic
+expect nproc 4; memory 4900000 5242880
+grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the console"
+grep -q "the guest's kernel panicked" "$log" || fail "no sentence about the panic"
+""",
+    "6.12-2cpu-button": """
+"$HULL" run --timeout 240s -k $FILES/6.12-cloud -i $FILES/initrd-modules -m 512M -c 2 \\
+	-p hull_test=button >"$log" 2>&1 </dev/null &
+hull=$!
+tries=0
+until grep -q '^guest: listening' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
+kill -TERM $hull
+wait $hull
+status=$?
+[ $status = 143 ] || fail "exit status $status, not 143"
+expect nproc 2
+grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
+""",
+    "6.12-pvh-8cpu-reset-and-input": """
+mkfifo /tmp/input.$$
+"$HULL" run --timeout 300s -k $FILES/6.12-cloud-vmlinux.gz -i $FILES/initrd -m 1G -c 8 \\
+	--on-reboot=reset -p hull_test=ask >"$log" 2>&1 </tmp/input.$$ &
+hull=$!
+exec 5>/tmp/input.$$
+for answer in reboot poweroff; do
+	until [ "$(grep -c '^guest: up' "$log")" = $((1 + ${again:-0})) ] ||
+		! kill -0 $hull 2>/dev/null; do sleep 1; done
+	echo $answer >&5
+	again=1
+done
+wait $hull
+status=$?
+[ $status = 0 ] || fail "exit status $status, not 0"
+expect nproc 8; expect answer reboot; expect answer poweroff
+""",
+    "pvpanic": """
+boot 121 -k $FILES/6.1-cloud -i $FILES/initrd-modules -m 256M -p "hull_test=pvpanic panic=0"
+grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the console"
+""",
+    "triple-fault": """
+boot 122 -k $FILES/6.1-cloud -i $FILES/initrd -m 256M -p "hull_test=reboot reboot=t"
+""",
+    # The same kernel under QEMU on the same host: what it complains about there too is not ours.
+    "no-complaints-of-our-own": """
+"$QEMU" -M q35 -accel kvm -cpu host -m 128 -smp 1 -nodefaults -no-user-config -display none \\
+	-serial stdio -no-reboot -kernel $FILES/6.1-cloud -initrd $FILES/initrd \\
+	-append "console=ttyS0 panic=-1 hull_test=poweroff" >"$log" 2>&1 </dev/null
+expect up
+complaints /tmp/complaints.qemu
+[ -s /tmp/complaints.hull ] || [ -e /tmp/complaints.hull ] || fail "the first case left no list"
+echo "hull: $(wc -l </tmp/complaints.hull) warnings, QEMU: $(wc -l </tmp/complaints.qemu)"
+# Addresses, sizes and counts differ between runs.
+for list in hull qemu; do
+	sed 's/0x[0-9a-f]*/N/g; s/[0-9a-f]\\{8,\\}/N/g; s/[0-9][0-9]*/N/g' /tmp/complaints.$list |
+		sort -u >/tmp/normal.$list
+done
+ours=$(grep -vxFf /tmp/normal.qemu /tmp/normal.hull)
+[ -z "$ours" ] || fail "only under Hull: $ours"
+! grep -iE 'ACPI (Error|Warning|BIOS)|Firmware Bug|BIOS bug|MP-BIOS' /tmp/complaints.hull ||
+	fail "a complaint about the firmware"
+""",
+}
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE,
+                          text=True, **options).stdout.strip()
+
+
+def fetched(flavour):
+    return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, "--print", "json"))
+
+
+def prepare_files(files):
+    """Kernels as packaged and extracted, and the guests' initrds."""
+    kernels = {flavour: fetched(flavour) for flavour in ("6.1-cloud", "6.1-generic", "6.12-cloud")}
+    for flavour, found in kernels.items():
+        shutil.copy(found["kernel"], files / flavour)
+    for flavour in ("6.1-cloud", "6.12-cloud"):
+        run(ROOT / "scripts/extract-vmlinux", files / flavour, files / f"{flavour}-vmlinux")
+    run("gzip", "-1", files / "6.12-cloud-vmlinux")
+    init = HERE / "linux/guest-init"
+    run(ROOT / "scripts/make-initrd", "--init", init, files / "initrd")
+    # One initrd serves both kernels: modules of another version are refused by the kernel.
+    modules = files / "modules"
+    modules.mkdir()
+    for order, flavour in enumerate(("6.1-cloud", "6.12-cloud")):
+        found = kernel_modules.Modules(kernels[flavour]["modules"])
+        for index, (name, content) in enumerate(found.with_dependencies(BUTTON_MODULES)):
+            (modules / f"{order}{index}-{name}").write_bytes(content)
+    run(ROOT / "scripts/make-initrd", "--init", init, "--add", f"{modules}:/modules",
+        files / "initrd-modules")
+    shutil.rmtree(modules)
+
+
+def hardware_kvm():
+    """Is there a KVM here that runs distribution kernels?"""
+    flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
+    return (os.access("/dev/kvm", os.R_OK | os.W_OK) and flags
+            and bool({"vmx", "svm"} & set(flags.group(1).split())))
+
+
+def write_cases(directory, hull, files, qemu):
+    directory.mkdir()
+    shutil.copy(HERE / "linux/case.sh", directory / "case.sh")
+    plan = []
+    for name, body in CASES.items():
+        if "$QEMU" in body and not qemu:
+            print(f"# {name} is left out: there is no qemu-system-x86_64 to compare with")
+            continue
+        (directory / name).write_text(f"HULL={hull} FILES={files} QEMU={qemu}\n"
+                                      f". $(dirname $0)/case.sh\n{body}")
+        plan.append({"name": name, "command": ["sh", f"{directory}/{name}"], "timeout": 400})
+    return plan
+
+
+def run_here(plan):
+    failed = 0
+    for test in plan:
+        result = subprocess.run(test["command"], timeout=test["timeout"], check=False,
+                                stdout=subprocess.PIPE, text=True, errors="replace")
+        print("ok" if result.returncode == 0 else "not ok", test["name"], flush=True)
+        if result.returncode != 0:
+            print(result.stdout)
+            failed += 1
+    return 1 if failed else 0
+
+
+def run_emulated(plan, scratch, cases, hull, files, qemu):
+    for test in plan:
+        test["command"] = ["sh", f"/cases/{test['name']}"]
+    (scratch / "plan.json").write_text(json.dumps(plan))
+    results = scratch / "results"
+    command = [ROOT / "tests/host/emulated-host", "--plan", scratch / "plan.json",
+               "--results", results, "--put-exec", hull, "--put", f"{files}:/files",
+               "--put", f"{cases}:/cases", "--memory", "3G", "--timeout", "1500"]
+    if qemu:
+        command += ["--put-exec", qemu, "--put", "/usr/share/seabios:/usr/share/seabios",
+                    "--put", "/usr/share/qemu:/usr/share/qemu"]
+    status = subprocess.run([str(part) for part in command], check=False).returncode
+    for log in sorted(results.glob("*.stdout")):
+        print(f"--- {log.stem}\n{log.read_text(errors='replace').strip()}")
+    return status
+
+
+def main(hull, firmware):
+    del firmware
+    qemu = shutil.which("qemu-system-x86_64") or ""
+    with tempfile.TemporaryDirectory(prefix="hull-linux-") as directory:
+        scratch = Path(directory)
+        files = scratch / "files"
+        files.mkdir()
+        try:
+            prepare_files(files)
+        except subprocess.CalledProcessError as error:
+            print(f"SKIP: {error}")
+            return 77
+        if hardware_kvm():
+            return run_here(write_cases(scratch / "cases", hull, files, qemu))
+        plan = write_cases(scratch / "cases", "/usr/local/bin/hull", "/files",
+                           f"/usr/local/bin/{Path(qemu).name}" if qemu else "")
+        return run_emulated(plan, scratch, scratch / "cases", hull, files, qemu)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
