@@ -437,7 +437,7 @@ static void finish_console(struct machine *machine)
 	dropped = console_dropped_bytes(machine->console);
 	if (dropped)
 		log_line(LOG_LEVEL_WARNING,
-			"%" PRIu64 " bytes of the console were lost: its reader was too slow",
+			"%" PRIu64 " bytes of the console's output were lost",
 			dropped);
 }
 
