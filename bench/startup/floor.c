@@ -21,14 +21,14 @@
 #define TSS_ADDRESS   UINT64_C(0xfffbd000)
 #define UART_PORT     0x3f8
 #define CPUID_ENTRIES 256
-#define CR0_PE	      1
+#define CR0_PE        1
 #define RFLAGS_FIXED  2
 
 static const uint8_t code[] = {
 	0x66, 0xba, 0xf8, 0x03, /* mov $0x3f8, %dx */
-	0xb0, '!',		/* mov $'!', %al */
-	0xee,			/* out %al, %dx */
-	0xf4, 0xeb, 0xfd,	/* hlt, for ever */
+	0xb0, '!',              /* mov $'!', %al */
+	0xee,                   /* out %al, %dx */
+	0xf4, 0xeb, 0xfd,       /* hlt, for ever */
 };
 
 /* An ioctl that must succeed. */

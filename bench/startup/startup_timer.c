@@ -29,6 +29,7 @@
 #define PEERS_MAX    16
 #define PATIENCE_MS  20000
 #define FIRST_BYTE   '!'
+#define MAPPINGS_MAX 2048
 #define FAILURES_MAX 3
 #define USAGE_STATUS 2
 
@@ -38,10 +39,15 @@ struct peer {
 	unsigned int failures;
 };
 
+struct mapping {
+	uint64_t start, end;
+	uint64_t anonymous_kib;
+};
+
 struct memory_use {
-	uint64_t anonymous_kib;	      /* RssAnon */
+	uint64_t anonymous_kib;       /* RssAnon */
 	uint64_t guest_anonymous_kib; /* of it, in mappings large enough to be the guest's RAM */
-	uint64_t file_kib;	      /* RssFile and RssShmem: text, libraries, shared guest RAM */
+	uint64_t file_kib;            /* RssFile and RssShmem: text, libraries, shared guest RAM */
 };
 
 struct sample {
@@ -64,26 +70,60 @@ static FILE *open_proc(pid_t pid, const char *name)
 	return fopen(path, "re");
 }
 
-/* Mappings of other uses that are as large as the guest's RAM hold no memory worth mentioning. */
-static uint64_t read_guest_anonymous_kib(pid_t pid, uint64_t guest_kib)
+/* The mappings with anonymous memory or none, in the order of their addresses. */
+static size_t read_mappings(pid_t pid, struct mapping *mappings)
 {
 	cleanup_with(close_file) FILE *file = open_proc(pid, "smaps");
-	uint64_t total_kib = 0;
-	bool is_guest = false;
+	size_t count = 0;
 	char line[512];
 
 	while (file && fgets(line, sizeof(line), file)) {
 		uint64_t start, end, kib;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
-			is_guest = (end - start) / 1024 >= guest_kib;
-		else if (is_guest && sscanf(line, "Anonymous: %" SCNu64, &kib) == 1)
-			total_kib += kib;
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
+			if (count == MAPPINGS_MAX)
+				break;
+			mappings[count++] = (struct mapping){start, end, 0};
+		} else if (count && sscanf(line, "Anonymous: %" SCNu64, &kib) == 1) {
+			mappings[count - 1].anonymous_kib = kib;
+		}
 	}
+	return count;
+}
+
+/* The guest's RAM is one mapping of at least its size (alignment may add to it) or, where parts of
+ * it were advised differently, a run of adjacent ones of exactly its size. The end of such a run
+ * that starts at first; first when there is none. */
+static size_t find_ram_end(
+	const struct mapping *mappings, size_t count, size_t first, uint64_t ram_bytes)
+{
+	const uint64_t start = mappings[first].start;
+
+	if (mappings[first].end - start >= ram_bytes)
+		return first + 1;
+	for (size_t i = first + 1; i < count && mappings[i].start == mappings[i - 1].end; i++) {
+		if (mappings[i].end - start == ram_bytes)
+			return i + 1;
+	}
+	return first;
+}
+
+static uint64_t read_guest_anonymous_kib(pid_t pid, uint64_t ram_bytes)
+{
+	struct mapping *mappings = calloc(MAPPINGS_MAX, sizeof(*mappings));
+	size_t count = mappings ? read_mappings(pid, mappings) : 0;
+	uint64_t total_kib = 0;
+
+	for (size_t i = 0, end; i<count; i = end> i ? end : i + 1) {
+		end = find_ram_end(mappings, count, i, ram_bytes);
+		for (size_t j = i; j < end; j++)
+			total_kib += mappings[j].anonymous_kib;
+	}
+	free(mappings);
 	return total_kib;
 }
 
-static struct memory_use read_memory(pid_t pid, uint64_t guest_kib)
+static struct memory_use read_memory(pid_t pid, uint64_t ram_bytes)
 {
 	cleanup_with(close_file) FILE *file = open_proc(pid, "status");
 	struct memory_use memory = {0};
@@ -98,7 +138,7 @@ static struct memory_use read_memory(pid_t pid, uint64_t guest_kib)
 			 sscanf(line, "RssShmem: %" SCNu64, &kib) == 1)
 			memory.file_kib += kib;
 	}
-	memory.guest_anonymous_kib = read_guest_anonymous_kib(pid, guest_kib);
+	memory.guest_anonymous_kib = read_guest_anonymous_kib(pid, ram_bytes);
 	return memory;
 }
 
@@ -140,7 +180,7 @@ static const char *wait_first_byte(int fd)
 
 /* NULL, or why there is no sample. */
 static const char *take_sample(
-	const struct peer *peer, uint64_t guest_kib, struct sample *ret_sample)
+	const struct peer *peer, uint64_t ram_bytes, struct sample *ret_sample)
 {
 	cleanup_fd int read_fd = -1, write_fd = -1;
 	uint64_t start_ns, kill_ns;
@@ -159,7 +199,7 @@ static const char *take_sample(
 	problem = wait_first_byte(read_fd);
 	ret_sample->first_byte_ns = clock_monotonic_ns() - start_ns;
 	if (!problem)
-		ret_sample->memory = read_memory(pid, guest_kib);
+		ret_sample->memory = read_memory(pid, ram_bytes);
 	kill_ns = clock_monotonic_ns();
 	(void)kill(pid, SIGKILL); /* it may have ended */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -168,14 +208,14 @@ static const char *take_sample(
 	return problem;
 }
 
-static void run_peer(struct peer *peer, unsigned int round, uint64_t guest_kib)
+static void run_peer(struct peer *peer, unsigned int round, uint64_t ram_bytes)
 {
 	struct sample sample = {0};
 	const char *problem;
 
 	if (peer->failures >= FAILURES_MAX)
 		return;
-	problem = take_sample(peer, guest_kib, &sample);
+	problem = take_sample(peer, ram_bytes, &sample);
 	if (problem) {
 		peer->failures++;
 		printf("{\"peer\": \"%s\", \"round\": %u, \"problem\": \"%s\"}\n", peer->name,
@@ -226,7 +266,7 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int round = 0; round < rounds; round++) {
 		for (unsigned int i = 0; i < count; i++)
-			run_peer(&peers[(round + i) % count], round, memory_mib * 1024);
+			run_peer(&peers[(round + i) % count], round, memory_mib << 20);
 	}
 	return 0;
 }

@@ -6,16 +6,16 @@
 #include "paging.h"
 
 #define BIOS_AREA_START 0xe0000
-#define BIOS_AREA_END	0x100000
-#define EBDA_POINTER	0x40e
-#define RSDP_STEP	16
+#define BIOS_AREA_END   0x100000
+#define EBDA_POINTER    0x40e
+#define RSDP_STEP       16
 #define TABLE_BYTES_MAX (UINT32_C(1) << 20)
 
-#define MADT_LOCAL_APIC	  0
-#define MADT_IO_APIC	  1
-#define MADT_OVERRIDE	  2
+#define MADT_LOCAL_APIC   0
+#define MADT_IO_APIC      1
+#define MADT_OVERRIDE     2
 #define MADT_LOCAL_X2APIC 9
-#define MADT_ENTRIES	  44
+#define MADT_ENTRIES      44
 #define MADT_CPU_ENABLED  1
 
 static bool is_rsdp(const uint8_t *bytes)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define ACPI_HEADER_BYTES 36
-#define ACPI_CPUS_MAX	  1024
+#define ACPI_CPUS_MAX     1024
 
 /* A generic address structure (ACPI 6.5 5.2.3.2). */
 struct acpi_address {
@@ -20,7 +20,7 @@ struct acpi_address {
 };
 
 #define ACPI_SPACE_MEMORY 0
-#define ACPI_SPACE_IO	  1
+#define ACPI_SPACE_IO     1
 
 struct acpi_fadt { /* ACPI 6.5 5.2.9; register blocks in either of their two forms */
 	const uint8_t *table;

@@ -5,21 +5,21 @@
 #include "paging.h"
 #include "trap.h"
 
-#define MSR_APIC_BASE	  0x1b
+#define MSR_APIC_BASE     0x1b
 #define APIC_BASE_X2APIC  (1u << 10)
 #define APIC_BASE_ENABLED (1u << 11)
 #define APIC_BASE_ADDRESS UINT64_C(0xfffff000)
-#define MSR_X2APIC	  0x800
-#define CPUID_X2APIC	  (1u << 21)
+#define MSR_X2APIC        0x800
+#define CPUID_X2APIC      (1u << 21)
 #define SPURIOUS_ENABLED  (1u << 8)
-#define COMMAND_PENDING	  (1u << 12)
+#define COMMAND_PENDING   (1u << 12)
 #define PENDING_POLLS_MAX 100000
 
-#define IOAPIC_VERSION	   1
+#define IOAPIC_VERSION     1
 #define IOAPIC_REDIRECTION 0x10
 #define REDIRECTION_MASKED (1u << 16)
 #define REDIRECTION_LEVEL  (1u << 15)
-#define REDIRECTION_LOW	   (1u << 13)
+#define REDIRECTION_LOW    (1u << 13)
 
 static bool x2apic;
 static volatile uint32_t *page;
@@ -85,7 +85,7 @@ void apic_init(bool keep_xapic)
 
 	/* A loader that has left x2APIC mode on has decided: there is no direct way back. */
 	x2apic = (base & APIC_BASE_X2APIC) ||
-		 (!keep_xapic && (cpuid_read(1, 0).ecx & CPUID_X2APIC));
+	         (!keep_xapic && (cpuid_read(1, 0).ecx & CPUID_X2APIC));
 	page = physical(base & APIC_BASE_ADDRESS);
 	if (paging_map(base & APIC_BASE_ADDRESS, 4096))
 		apic_enable();
@@ -117,7 +117,7 @@ bool ioapic_route(struct acpi_interrupt interrupt, uint8_t vector, uint8_t apic_
 	window[4] = (uint32_t)apic_id << 24;
 	window[0] = IOAPIC_REDIRECTION + 2 * pin;
 	window[4] = vector | (interrupt.level ? REDIRECTION_LEVEL : 0) |
-		    (interrupt.active_low ? REDIRECTION_LOW : 0);
+	            (interrupt.active_low ? REDIRECTION_LOW : 0);
 	return true;
 }
 

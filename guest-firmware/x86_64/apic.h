@@ -9,18 +9,18 @@
 #include <stdint.h>
 
 /* Register offsets of the xAPIC page; the x2APIC's MSR is 0x800 + offset / 16. */
-#define APIC_ID		     0x020
-#define APIC_VERSION	     0x030
-#define APIC_EOI	     0x0b0
-#define APIC_SPURIOUS	     0x0f0
-#define APIC_COMMAND	     0x300
+#define APIC_ID              0x020
+#define APIC_VERSION         0x030
+#define APIC_EOI             0x0b0
+#define APIC_SPURIOUS        0x0f0
+#define APIC_COMMAND         0x300
 #define APIC_COMMAND_HIGH    0x310
-#define APIC_LVT_TIMER	     0x320
-#define APIC_LVT_LINT0	     0x350
+#define APIC_LVT_TIMER       0x320
+#define APIC_LVT_LINT0       0x350
 #define APIC_TIMER_INITIAL   0x380
 #define APIC_TIMER_CURRENT   0x390
 #define APIC_TIMER_DIVIDE    0x3e0
-#define APIC_LVT_MASKED	     (1u << 16)
+#define APIC_LVT_MASKED      (1u << 16)
 #define APIC_TIMER_DEADLINE  (2u << 17)
 #define APIC_TIMER_DIVIDE_16 0x3
 #define APIC_COMMAND_INIT    0x4500

@@ -6,15 +6,15 @@
 #include "image.h"
 #include "paging.h"
 
-#define PVH_MAGIC	0x336ec578
+#define PVH_MAGIC       0x336ec578
 #define MULTIBOOT_MAGIC 0x2badb002
-#define LINUX_MAGIC	0x53726448 /* "HdrS" */
-#define APIC_WINDOW	UINT64_C(0xfec00000)
-#define HOLE_START	UINT64_C(0xc0000000) /* at the latest */
-#define HOLE_END	UINT64_C(0xe0000000)
-#define FOUR_GIB	(UINT64_C(1) << 32)
-#define POINTS_MAX	96
-#define WORD_BYTES	sizeof(uint64_t)
+#define LINUX_MAGIC     0x53726448 /* "HdrS" */
+#define APIC_WINDOW     UINT64_C(0xfec00000)
+#define HOLE_START      UINT64_C(0xc0000000) /* at the latest */
+#define HOLE_END        UINT64_C(0xe0000000)
+#define FOUR_GIB        (UINT64_C(1) << 32)
+#define POINTS_MAX      96
+#define WORD_BYTES      sizeof(uint64_t)
 
 static const char *const entry_names[] = {"pvh", "multiboot", "linux64"};
 static const uint32_t entry_magics[] = {PVH_MAGIC, MULTIBOOT_MAGIC, LINUX_MAGIC};

@@ -8,9 +8,9 @@
 #include "trap.h"
 #include "words.h"
 
-#define CPUID_HYPERVISOR	 0x40000000
+#define CPUID_HYPERVISOR         0x40000000
 #define CPUID_HYPERVISOR_PRESENT (1u << 31)
-#define MSR_ABSENT		 0x0badc0de
+#define MSR_ABSENT               0x0badc0de
 
 /* Far above any RAM that these guests get, never mapped. */
 #define ADDRESS_UNMAPPED UINT64_C(0x00007ffffffff000)

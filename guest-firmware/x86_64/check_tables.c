@@ -7,10 +7,10 @@
 #include "paging.h"
 
 #define SMBIOS_AREA_START 0xf0000
-#define SMBIOS_AREA_END	  0x100000
+#define SMBIOS_AREA_END   0x100000
 #define SMBIOS_TABLE_MAX  65536
-#define SMBIOS_SYSTEM	  1
-#define SMBIOS_END	  127
+#define SMBIOS_SYSTEM     1
+#define SMBIOS_END        127
 
 void check_rsdp(struct report *report)
 {

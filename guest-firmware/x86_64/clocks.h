@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define PM_TIMER_HZ UINT32_C(3579545)
-#define PIT_HZ	    UINT32_C(1193182)
+#define PIT_HZ      UINT32_C(1193182)
 
 /* About a second of any TSC there is, for giving up on something that never comes. */
 #define TSC_PATIENCE UINT64_C(3000000000)

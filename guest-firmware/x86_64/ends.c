@@ -12,23 +12,23 @@
 
 #include <stddef.h>
 
-#define PORT_DEBUG_EXIT	   0xf4
+#define PORT_DEBUG_EXIT    0xf4
 #define PORT_I8042_COMMAND 0x64
-#define PORT_RESET	   0xcf9
-#define PORT_PVPANIC	   0x505
+#define PORT_RESET         0xcf9
+#define PORT_PVPANIC       0x505
 
 #define I8042_PULSE_RESET    0xfe
-#define RESET_HARD	     0x06
+#define RESET_HARD           0x06
 #define PVPANIC_PANICKED     0x01
 #define PVPANIC_CRASH_LOADED 0x02
-#define WARM_BOOT_WORD	     0x472
-#define WARM_BOOT_VALUE	     0x1234
+#define WARM_BOOT_WORD       0x472
+#define WARM_BOOT_VALUE      0x1234
 
 #define SLEEP_TYPE_SHIFT 10
-#define SLEEP_ENABLE	 (1u << 13)
+#define SLEEP_ENABLE     (1u << 13)
 /* The register of hardware-reduced ACPI is a byte (ACPI 6.5 4.8.3.7). */
 #define SLEEP_CONTROL_TYPE_SHIFT 2
-#define SLEEP_CONTROL_ENABLE	 (1u << 5)
+#define SLEEP_CONTROL_ENABLE     (1u << 5)
 
 /* Where no machine has RAM and a VMM of this board no device: instructions cannot come from it. */
 #define NOT_MEMORY 0xdffff000

@@ -9,7 +9,7 @@
 /* What is written to the debug-exit port; the status of the VMM is value * 2 + 1. */
 #define END_VALUE_PASSED 0x10 /* 33 */
 #define END_VALUE_FAILED 0x11 /* 35 */
-#define END_VALUE_TRAP	 0x12 /* 37: an exception that no check expected */
+#define END_VALUE_TRAP   0x12 /* 37: an exception that no check expected */
 
 _Noreturn void end_debug_exit(uint32_t value);
 _Noreturn void end_power_off(void);

@@ -9,9 +9,9 @@
 #include "paging.h"
 
 #define MULTIBOOT_HAS_COMMAND_LINE (1u << 2)
-#define MULTIBOOT_HAS_MODULES	   (1u << 3)
-#define MULTIBOOT_HAS_MAP	   (1u << 6)
-#define MULTIBOOT_LOADER_MAGIC	   0x2badb002
+#define MULTIBOOT_HAS_MODULES      (1u << 3)
+#define MULTIBOOT_HAS_MAP          (1u << 6)
+#define MULTIBOOT_LOADER_MAGIC     0x2badb002
 
 struct facts facts;
 

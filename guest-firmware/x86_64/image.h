@@ -4,20 +4,20 @@
 #pragma once
 
 #define SELECTOR_CODE64 0x08
-#define SELECTOR_DATA	0x10
+#define SELECTOR_DATA   0x10
 #define SELECTOR_CODE32 0x18
 
 /* The page below 1 MiB where processors start; its number is the vector of the start-up IPI. */
 #define TRAMPOLINE_ADDRESS 0x10000
 
 /* How the image was entered. */
-#define ENTRY_PVH	0
+#define ENTRY_PVH       0
 #define ENTRY_MULTIBOOT 1
-#define ENTRY_LINUX64	2
+#define ENTRY_LINUX64   2
 
-#define CR0_PE	     0x00000001
-#define CR0_PG	     0x80000000
-#define CR4_PAE	     0x00000020
+#define CR0_PE       0x00000001
+#define CR0_PG       0x80000000
+#define CR4_PAE      0x00000020
 #define MSR_EFER     0xc0000080
 #define EFER_LME_BIT 8
 

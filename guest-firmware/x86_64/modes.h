@@ -13,5 +13,5 @@ void mode_echo(bool by_interrupt);
  * must honour) or byte by byte as the transmitter allows. */
 void mode_flood(uint64_t kib, bool by_string);
 
-/* Waits for the ACPI power button and powers off. */
-_Noreturn void mode_power_button(void);
+/* Waits for the ACPI power button and powers off, or, when it does not obey, waits on. */
+_Noreturn void mode_power_button(bool obey);

@@ -6,17 +6,17 @@
 
 #include <stddef.h>
 
-#define GIB_SHIFT	 30
-#define PML4_SHIFT	 39
-#define ENTRIES		 512
-#define TABLES_MAX	 32
+#define GIB_SHIFT        30
+#define PML4_SHIFT       39
+#define ENTRIES          512
+#define TABLES_MAX       32
 #define PRESENT_WRITABLE 0x3
-#define PRESENT_LARGE	 0x83
-#define ADDRESS_MASK	 UINT64_C(0x000ffffffffff000)
+#define PRESENT_LARGE    0x83
+#define ADDRESS_MASK     UINT64_C(0x000ffffffffff000)
 #define LARGE_PAGE_BYTES UINT64_C(0x200000)
-#define CPUID_GIB_PAGES	 (1u << 26)
-#define CPUID_EXTENDED	 0x80000001
-#define LOWER_HALF_GIBS	 (UINT64_C(1) << 17)
+#define CPUID_GIB_PAGES  (1u << 26)
+#define CPUID_EXTENDED   0x80000001
+#define LOWER_HALF_GIBS  (UINT64_C(1) << 17)
 
 static uint64_t tables[TABLES_MAX][ENTRIES] __attribute__((aligned(4096)));
 static unsigned int tables_used;

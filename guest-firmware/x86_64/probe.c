@@ -52,7 +52,7 @@ static void run_modes(const char *line)
 {
 	uint64_t flood = words_number(line, "flood", 0);
 	uint64_t flood_string = words_number(line, "flood-string", 0);
-	char echo[16];
+	char echo[16], button[16];
 
 	if (flood)
 		mode_flood(flood, false);
@@ -61,8 +61,9 @@ static void run_modes(const char *line)
 	(void)words_value(line, "echo", echo, sizeof(echo));
 	if (words_has(line, "echo"))
 		mode_echo(!string_equal(echo, "poll"));
+	(void)words_value(line, "power-button", button, sizeof(button));
 	if (words_has(line, "power-button"))
-		mode_power_button();
+		mode_power_button(!string_equal(button, "ignore"));
 }
 
 _Noreturn void guest_main(uint32_t entry, uint64_t information)

@@ -13,7 +13,7 @@
 #define PIC1_DATA 0x21
 #define PIC2_DATA 0xa1
 
-#define GATE_INTERRUPT	0x8e00 /* present, ring 0, interrupt gate */
+#define GATE_INTERRUPT  0x8e00 /* present, ring 0, interrupt gate */
 #define FIRST_INTERRUPT 32
 
 struct gate {

@@ -12,16 +12,16 @@ struct trap_frame { /* as vectors.S lays it out */
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-#define VECTOR_DIVIDE	  0
-#define VECTOR_INVALID	  6
+#define VECTOR_DIVIDE     0
+#define VECTOR_INVALID    6
 #define VECTOR_PROTECTION 13
-#define VECTOR_PAGE	  14
+#define VECTOR_PAGE       14
 
 #define VECTOR_APIC_TIMER 0x30
-#define VECTOR_UART	  0x31
-#define VECTOR_SCI	  0x32
-#define VECTOR_IPI	  0x33
-#define VECTOR_SPURIOUS	  0x3f
+#define VECTOR_UART       0x31
+#define VECTOR_SCI        0x32
+#define VECTOR_IPI        0x33
+#define VECTOR_SPURIOUS   0x3f
 
 /* Builds the table and loads it; masks both 8259s, whose vectors would look like exceptions. */
 void trap_init(void);

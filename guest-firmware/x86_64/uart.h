@@ -16,16 +16,16 @@
 #define UART_LSR     5
 #define UART_SCRATCH 7
 
-#define UART_IER_RECEIVED	  0x01
-#define UART_IER_TRANSMIT_EMPTY	  0x02
-#define UART_IIR_NONE		  0x01
-#define UART_IIR_TRANSMIT_EMPTY	  0x02
-#define UART_IIR_FIFO		  0xc0
-#define UART_MCR_DTR_RTS	  0x03
-#define UART_MCR_OUT2		  0x08 /* gates the interrupt on a PC */
-#define UART_MCR_LOOP		  0x10
-#define UART_LSR_RECEIVED	  0x01
-#define UART_LSR_TRANSMIT_EMPTY	  0x20
+#define UART_IER_RECEIVED         0x01
+#define UART_IER_TRANSMIT_EMPTY   0x02
+#define UART_IIR_NONE             0x01
+#define UART_IIR_TRANSMIT_EMPTY   0x02
+#define UART_IIR_FIFO             0xc0
+#define UART_MCR_DTR_RTS          0x03
+#define UART_MCR_OUT2             0x08 /* gates the interrupt on a PC */
+#define UART_MCR_LOOP             0x10
+#define UART_LSR_RECEIVED         0x01
+#define UART_LSR_TRANSMIT_EMPTY   0x20
 #define UART_LSR_TRANSMITTER_IDLE 0x40
 
 void uart_init(void);

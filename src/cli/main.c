@@ -82,7 +82,8 @@ int main(int argc, char **argv)
 
 	if (complete_standard_fds() < 0)
 		return EXIT_STATUS_HULL;
-	(void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+	/* A closed pipe is an error of the write. */
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	if (argc < 2) {
 		log_line(LOG_LEVEL_ERROR, "usage: hull COMMAND [OPTION]... (see 'hull help')");
 		return EXIT_STATUS_USAGE;

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BASE	 ACPI_TABLES_ADDRESS
+#define BASE     ACPI_TABLES_ADDRESS
 #define CAPACITY (ACPI_TABLES_END - ACPI_TABLES_ADDRESS)
 
 struct tables {

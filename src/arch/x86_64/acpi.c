@@ -208,7 +208,8 @@ static void add_fadt_legacy(struct acpi *acpi)
 	blob_zeros(blob, 4); /* lengths of GPE0 and GPE1, GPE1_BASE, CST_CNT */
 	blob_u16(blob, NO_C_STATE_2_US);
 	blob_u16(blob, NO_C_STATE_3_US);
-	blob_zeros(blob, 9); /* flush, duty cycle, RTC alarm and century */
+	blob_zeros(blob, 8); /* flush, duty cycle, RTC alarm */
+	blob_u8(blob, find_device(acpi->board, BOARD_RTC_CMOS) ? RTC_CENTURY_INDEX : 0);
 	blob_u16(blob, boot_architecture(acpi->board));
 	blob_u8(blob, 0);
 	blob_u32(blob, FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC |

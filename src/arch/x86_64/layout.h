@@ -46,19 +46,20 @@
 #define KVM_TSS_ADDRESS      UINT64_C(0xfffbd000) /* three pages, likewise */
 
 /* PIO. */
-#define PIO_I8042       0x60 /* and 0x64 */
-#define PIO_RTC         0x70
-#define PIO_DEBUG_EXIT  0xf4
-#define PIO_COM1        0x3f8
-#define PIO_PVPANIC     0x505
-#define PIO_POWER       0x600 /* PM1a event block, 4 bytes */
-#define POWER_PM1_EVENT 0x00
-#define POWER_PM1_CNT   0x04 /* 2 bytes */
-#define POWER_PM_TIMER  0x08 /* 4 bytes, 32 bits wide */
-#define POWER_PIO_SIZE  0x10
-#define PIO_RESET       0xcf9 /* reset control register; bits 2 and 1: hard reset */
-#define RESET_VALUE     0x06
-#define SLEEP_TYPE_S5   5 /* SLP_TYP of PM1_CNT that means soft off */
+#define PIO_I8042         0x60 /* and 0x64 */
+#define RTC_CENTURY_INDEX 0x32 /* in the CMOS RAM */
+#define PIO_RTC           0x70
+#define PIO_DEBUG_EXIT    0xf4
+#define PIO_COM1          0x3f8
+#define PIO_PVPANIC       0x505
+#define PIO_POWER         0x600 /* PM1a event block, 4 bytes */
+#define POWER_PM1_EVENT   0x00
+#define POWER_PM1_CNT     0x04 /* 2 bytes */
+#define POWER_PM_TIMER    0x08 /* 4 bytes, 32 bits wide */
+#define POWER_PIO_SIZE    0x10
+#define PIO_RESET         0xcf9 /* reset control register; bits 2 and 1: hard reset */
+#define RESET_VALUE       0x06
+#define SLEEP_TYPE_S5     5 /* SLP_TYP of PM1_CNT that means soft off */
 
 /* GSIs. ISA interrupts are identity-mapped; 9 is level, active high. */
 #define GSI_KEYBOARD 1
