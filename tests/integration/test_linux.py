@@ -2,7 +2,7 @@
 """Boots stock distribution kernels with hull and looks at how they fare.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host, all in one boot of it.
-argv: the hull program, the directory of built guest firmware.
+argv: the hull program, then names of cases (all of them by default).
 """
 
 import json
@@ -139,11 +139,13 @@ def hardware_kvm():
             and bool({"vmx", "svm"} & set(flags.group(1).split())))
 
 
-def write_cases(directory, hull, files, qemu):
+def write_cases(directory, hull, files, qemu, wanted):
     directory.mkdir()
     shutil.copy(HERE / "linux/case.sh", directory / "case.sh")
     plan = []
     for name, body in CASES.items():
+        if wanted and name not in wanted:
+            continue
         if "$QEMU" in body and not qemu:
             print(f"# {name} is left out: there is no qemu-system-x86_64 to compare with")
             continue
@@ -182,8 +184,7 @@ def run_emulated(plan, scratch, cases, hull, files, qemu):
     return status
 
 
-def main(hull, firmware):
-    del firmware
+def main(hull, *wanted):
     qemu = shutil.which("qemu-system-x86_64") or ""
     with tempfile.TemporaryDirectory(prefix="hull-linux-") as directory:
         scratch = Path(directory)
@@ -195,11 +196,11 @@ def main(hull, firmware):
             print(f"SKIP: {error}")
             return 77
         if hardware_kvm():
-            return run_here(write_cases(scratch / "cases", hull, files, qemu))
+            return run_here(write_cases(scratch / "cases", hull, files, qemu, wanted))
         plan = write_cases(scratch / "cases", "/usr/local/bin/hull", "/files",
-                           f"/usr/local/bin/{Path(qemu).name}" if qemu else "")
+                           f"/usr/local/bin/{Path(qemu).name}" if qemu else "", wanted)
         return run_emulated(plan, scratch, scratch / "cases", hull, files, qemu)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))
