@@ -341,7 +341,7 @@ static void write_control(struct rtc_cmos *rtc, const struct moment *moment, uin
 
 static void write_register(struct rtc_cmos *rtc, const struct moment *moment, uint8_t value)
 {
-	uint64_t old_period = period_ticks(rtc);
+	uint64_t old_period = period_ticks(rtc), new_period;
 
 	switch (rtc->index) {
 	case REG_A:
@@ -361,10 +361,11 @@ static void write_register(struct rtc_cmos *rtc, const struct moment *moment, ui
 		set_second(rtc, parse_time(rtc));
 		break;
 	}
-	if (period_ticks(rtc) && period_ticks(rtc) != old_period) {
+	new_period = period_ticks(rtc);
+	if (new_period && new_period != old_period) {
 		struct moment after = now(rtc);
 
-		rtc->seen_period = oscillator_ticks(&after) / period_ticks(rtc);
+		rtc->seen_period = oscillator_ticks(&after) / new_period;
 	}
 }
 
