@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # The quick and telling ones first; a suite which is not named here comes last.
-SUITE_ORDER = ("unit", "fuzz", "lint", "cli", "guest", "host", "integration")
+SUITE_ORDER = ("unit", "fuzz", "lint", "cli", "scripts", "guest", "host", "integration")
 
 
 @dataclass(frozen=True)
