@@ -93,7 +93,7 @@ size_t console_output_write(struct console_output *output, const void *bytes, si
 
 bool console_output_is_congested(struct console_output *output)
 {
-	if (backlog_bytes(output) <= CONGESTED_BYTES)
+	if (atomic_load(&output->state) == OUTPUT_GONE || backlog_bytes(output) <= CONGESTED_BYTES)
 		return false;
 	atomic_store(&output->congested, true);
 	/* The thread may have drained it before it could see the flag. Whoever takes the flag back
