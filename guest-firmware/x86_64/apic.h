@@ -21,6 +21,7 @@
 #define APIC_TIMER_CURRENT   0x390
 #define APIC_TIMER_DIVIDE    0x3e0
 #define APIC_LVT_MASKED      (1u << 16)
+#define APIC_TIMER_PERIODIC  (1u << 17)
 #define APIC_TIMER_DEADLINE  (2u << 17)
 #define APIC_TIMER_DIVIDE_16 0x3
 #define APIC_COMMAND_INIT    0x4500

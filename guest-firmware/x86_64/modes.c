@@ -4,6 +4,7 @@
 #include "acpi.h"
 #include "apic.h"
 #include "check.h"
+#include "clocks.h"
 #include "console.h"
 #include "cpu.h"
 #include "ends.h"
@@ -55,10 +56,15 @@ void mode_echo(bool by_interrupt)
 	console_print("%s: echo until q\n", check_guest_name);
 	uart_write(UART_MCR, UART_MCR_DTR_RTS | UART_MCR_OUT2);
 	uart_write(UART_IER, by_interrupt ? UART_IER_RECEIVED : 0);
+	if (by_interrupt)
+		heartbeat_start();
 	while (echo_received()) {
-		if (by_interrupt)
+		unsigned int seen = interrupts;
+
+		while (by_interrupt && interrupts == seen)
 			interrupt_wait();
 	}
+	heartbeat_stop();
 	uart_write(UART_IER, 0);
 	ioapic_mask(interrupt.gsi);
 	console_print("\n%s: echo ended after %u interrupts\n", check_guest_name, interrupts);
@@ -120,6 +126,7 @@ _Noreturn void mode_power_button(bool obey)
 		end_debug_exit(END_VALUE_FAILED);
 	}
 	out16((uint16_t)(pm1_status_port + fadt.pm1_event_bytes / 2), PM1_POWER_BUTTON);
+	heartbeat_start();
 	console_print("%s: waiting for the power button\n", check_guest_name);
 	while (!obey || !(pm1_status & PM1_POWER_BUTTON))
 		interrupt_wait();

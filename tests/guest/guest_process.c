@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MS 20 /* how late the end of a process may be noticed */
+#define PIPE_SMALL_BYTES 4096
+#define POLL_MS          20 /* how late the end of a process may be noticed */
 
 struct process {
 	pid_t pid;
@@ -131,33 +132,64 @@ static void watch(struct process *process, unsigned int patience_ms)
 	}
 }
 
-static int spawn(struct process *process, char *const command[])
+/* Whoever runs us may ignore signals (a shell does so for what it starts in the background), and
+ * what is ignored stays ignored: hull gets the defaults. */
+static int set_default_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t all;
+	int r;
+
+	(void)sigfillset(&all);
+	r = posix_spawnattr_setsigdefault(attributes, &all);
+	if (r == 0)
+		r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
+	return r;
+}
+
+static int start(pid_t *ret_pid, char *const command[], int input, int output, int errors)
 {
 	posix_spawn_file_actions_t actions;
-	int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
-	int r = 0;
+	posix_spawnattr_t attributes;
+	int r;
+
+	if (posix_spawnattr_init(&attributes) != 0)
+		return -ENOMEM;
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -ENOMEM;
+	r = set_default_signals(&attributes);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+	if (r == 0)
+		r = posix_spawn(ret_pid, command[0], &actions, &attributes, command, environ);
+	(void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
+	(void)posix_spawnattr_destroy(&attributes);       /* likewise */
+	return -r;
+}
+
+static int spawn(struct process *process, char *const command[])
+{
+	int pipes[3][2];
+	int r;
 
 	for (unsigned int i = 0; i < 3; i++) {
 		if (pipe2(pipes[i], O_CLOEXEC) < 0)
 			return -errno;
 	}
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return -ENOMEM;
-	r = posix_spawn_file_actions_adddup2(&actions, pipes[0][0], STDIN_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, pipes[1][1], STDOUT_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, pipes[2][1], STDERR_FILENO);
-	if (r == 0)
-		r = posix_spawn(&process->pid, command[0], &actions, NULL, command, environ);
-	(void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
+	/* A reader that stalls is only felt when the pipe is full. */
+	if (process->guest_case->stall_ms)
+		(void)fcntl(pipes[1][1], F_SETPIPE_SZ, PIPE_SMALL_BYTES);
+	r = start(&process->pid, command, pipes[0][0], pipes[1][1], pipes[2][1]);
 	close_end(&pipes[0][0]);
 	close_end(&pipes[1][1]);
 	close_end(&pipes[2][1]);
 	process->input = pipes[0][1];
 	process->output = pipes[1][0];
 	process->errors = pipes[2][0];
-	return -r;
+	return r;
 }
 
 int process_run(char *const command[], const struct guest_case *guest_case,
