@@ -28,13 +28,13 @@
  * makes giving it back safe. */
 #define CAPACITY_BYTES (RING_BYTES - CHUNK_BYTES)
 
-#define CONGESTED_BYTES	  (UINT64_C(256) << 10)
-#define DRAINED_BYTES	  (UINT64_C(64) << 10)
-#define DETACHED_BYTES	  (UINT64_C(128) << 10) /* without a reader: trimmed from here ... */
-#define SCROLLBACK_BYTES  (UINT64_C(64) << 10)	/* ... to what the next reader will see */
-#define WRITE_BYTES	  (UINT64_C(4) << 10) /* PIPE_BUF: a write that poll promised does not block */
-#define NAP_NS		  200000
-#define STOP_RETRY_NS	  (10 * NANOSECONDS_PER_SECOND / 1000)
+#define CONGESTED_BYTES   (UINT64_C(256) << 10)
+#define DRAINED_BYTES     (UINT64_C(64) << 10)
+#define DETACHED_BYTES    (UINT64_C(128) << 10) /* without a reader: trimmed from here ... */
+#define SCROLLBACK_BYTES  (UINT64_C(64) << 10)  /* ... to what the next reader will see */
+#define WRITE_BYTES       (UINT64_C(4) << 10) /* PIPE_BUF: a write that poll promised does not block */
+#define NAP_NS            200000
+#define STOP_RETRY_NS     (10 * NANOSECONDS_PER_SECOND / 1000)
 #define THREAD_STACK_SIZE (128 << 10)
 
 static void wake(struct console_output *output)

@@ -25,10 +25,10 @@ enum output_reader {
 
 /* What the output thread is doing, as far as the producer has to know: when to wake it. */
 enum output_state {
-	OUTPUT_BUSY,	 /* it will look again by itself, in a moment at most */
-	OUTPUT_ASLEEP,	 /* wake it for a byte */
+	OUTPUT_BUSY,     /* it will look again by itself, in a moment at most */
+	OUTPUT_ASLEEP,   /* wake it for a byte */
 	OUTPUT_DETACHED, /* no reader: wake it only to trim the backlog */
-	OUTPUT_GONE,	 /* never again: discard */
+	OUTPUT_GONE,     /* never again: discard */
 };
 
 struct console_output {
