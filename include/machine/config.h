@@ -39,7 +39,7 @@ struct config {
 	bool prealloc;
 	bool transparent_huge_pages;
 	unsigned int cpu_count;
-	char *cpu_features; /* "-avx512f,-x2apic": features taken away; NULL: none */
+	char *cpu_features; /* "-avx512f,+vmx": features hidden and shown; NULL: none */
 	enum config_console console;
 	char *console_path;  /* of file and socket */
 	char *name;          /* NULL: none */
