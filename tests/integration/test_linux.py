@@ -36,7 +36,7 @@ complaints /tmp/complaints.hull
 """,
     # The same kernel under QEMU on the same host: what it complains about there too is not ours.
     "no-complaints-of-our-own": """
-"$QEMU" -M q35 -accel kvm -cpu host -m 128 -smp 1 -nodefaults -no-user-config -display none \\
+"$QEMU" -L /usr/share/seabios -L /usr/share/qemu -M q35 -accel kvm -cpu host -m 128 -smp 1 -nodefaults -no-user-config -display none \\
 	-serial stdio -no-reboot -kernel $FILES/6.1-cloud -initrd $FILES/initrd \\
 	-append "console=ttyS0 panic=-1 hull_test=poweroff" >"$log" 2>&1 </dev/null
 expect up

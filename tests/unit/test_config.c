@@ -140,7 +140,7 @@ static void other_wrong_values(void **state)
 		{CONFIG_KEY_CPU, "-avx,,-sse"},
 		{CONFIG_KEY_CPU, "-avx,sse"},
 		{CONFIG_KEY_CPU, "-avx -sse"},
-		{CONFIG_KEY_CPU, "+avx"},
+		{CONFIG_KEY_CPU, "*avx"},
 		{CONFIG_KEY_CONSOLE, ""},
 		{CONFIG_KEY_CONSOLE, "std"},
 		{CONFIG_KEY_CONSOLE, "stdio=x"},
