@@ -30,10 +30,10 @@ class Variant:
 
 VARIANTS = (
     Variant("gcc", "build/hull", "gcc", None),
-    Variant("clang", "build/clang", "clang", ("unit",)),
-    Variant("asan", "build/asan", "clang", ("unit", "fuzz"),
+    Variant("clang", "build/clang", "clang", ("unit", "lint")),
+    Variant("asan", "build/asan", "clang", ("unit", "fuzz", "guest"),
             ("-Db_sanitize=address,undefined", "-Db_lundef=false")),
-    Variant("tsan", "build/tsan", "clang", ("unit",),
+    Variant("tsan", "build/tsan", "clang", ("unit", "guest"),
             ("-Db_sanitize=thread", "-Db_lundef=false")),
 )
 

@@ -2,7 +2,10 @@
 """Boots stock distribution kernels with hull and looks at how they fare.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host, all in one boot of it.
-argv: the hull program, then names of cases (all of them by default).
+The freestanding guests run there too, so that they see a hardware-like KVM.
+
+argv: the hull program, the directory of the freestanding guests, the guest runner, then names of
+cases (all of them by default).
 """
 
 import json
@@ -38,7 +41,7 @@ complaints /tmp/complaints.hull
     "no-complaints-of-our-own": """
 "$QEMU" -L /usr/share/seabios -L /usr/share/qemu -M q35 -accel kvm -cpu host -m 128 -smp 1 -nodefaults -no-user-config -display none \\
 	-serial stdio -no-reboot -kernel $FILES/6.1-cloud -initrd $FILES/initrd \\
-	-append "console=ttyS0 panic=-1 hull_test=poweroff" >"$log" 2>&1 </dev/null
+	-append "console=ttyS0 panic=-1 quiet hull_test=poweroff" >"$log" 2>&1 </dev/null
 expect up
 complaints /tmp/complaints.qemu
 [ -s /tmp/complaints.hull ] || [ -e /tmp/complaints.hull ] || fail "the first case left no list"
@@ -65,7 +68,7 @@ grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the con
 grep -q "the guest's kernel panicked" "$log" || fail "no sentence about the panic"
 """,
     "6.12-2cpu-button": """
-"$HULL" run --timeout 240s -k $FILES/6.12-cloud -i $FILES/initrd-modules -m 512M -c 2 \\
+"$HULL" run --timeout 240s -p quiet -k $FILES/6.12-cloud -i $FILES/initrd-modules -m 512M -c 2 \\
 	-p hull_test=button >"$log" 2>&1 </dev/null &
 hull=$!
 tries=0
@@ -79,7 +82,7 @@ grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
 """,
     "6.12-pvh-8cpu-reset-and-input": """
 mkfifo /tmp/input.$$
-"$HULL" run --timeout 300s -k $FILES/6.12-cloud-vmlinux.gz -i $FILES/initrd -m 1G -c 8 \\
+"$HULL" run --timeout 300s -p quiet -k $FILES/6.12-cloud-vmlinux.gz -i $FILES/initrd -m 1G -c 8 \\
 	--on-reboot=reset -p hull_test=ask >"$log" 2>&1 </tmp/input.$$ &
 hull=$!
 exec 5>/tmp/input.$$
@@ -98,6 +101,9 @@ expect nproc 8; expect answer reboot; expect answer poweroff
 boot 121 -k $FILES/6.1-cloud -i $FILES/initrd-modules -m 256M -p "hull_test=pvpanic panic=0"
 grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the console"
 """,
+    "freestanding-guests": """
+"$FILES/guest_runner" --patience=120 "$HULL" "$FILES/firmware" 2>&1
+""",
     "triple-fault": """
 boot 122 -k $FILES/6.1-cloud -i $FILES/initrd -m 256M -p "hull_test=reboot reboot=t"
 """,
@@ -113,7 +119,7 @@ def fetched(flavour):
     return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, "--print", "json"))
 
 
-def prepare_files(files):
+def prepare_files(files, firmware, runner):
     """Kernels as packaged and extracted, and the guests' initrds."""
     kernels = {flavour: fetched(flavour) for flavour in ("6.1-cloud", "6.1-generic", "6.12-cloud")}
     for flavour, found in kernels.items():
@@ -121,6 +127,11 @@ def prepare_files(files):
     for flavour in ("6.1-cloud", "6.12-cloud"):
         run(ROOT / "scripts/extract-vmlinux", files / flavour, files / f"{flavour}-vmlinux")
     run("gzip", "-1", files / "6.12-cloud-vmlinux")
+    shutil.copy(runner, files / "guest_runner")
+    (files / "firmware").mkdir()
+    for path in Path(firmware).iterdir():
+        if path.is_file() and path.suffix not in (".a", ".build"):
+            shutil.copy(path, files / "firmware")
     init = HERE / "linux/guest-init"
     run(ROOT / "scripts/make-initrd", "--init", init, files / "initrd")
     # One initrd serves both kernels: modules of another version are refused by the kernel.
@@ -154,7 +165,7 @@ def write_cases(directory, hull, files, qemu, wanted):
             continue
         (directory / name).write_text(f"HULL={hull} FILES={files} QEMU={qemu}\n"
                                       f". $(dirname $0)/case.sh\n{body}")
-        plan.append({"name": name, "command": ["sh", f"{directory}/{name}"], "timeout": 400})
+        plan.append({"name": name, "command": ["sh", f"{directory}/{name}"], "timeout": 600})
     return plan
 
 
@@ -193,14 +204,14 @@ def run_emulated(plan, scratch, cases, hull, files, qemu):
     return "".join(output), ended.returncode
 
 
-def main(hull, *wanted):
+def main(hull, firmware, runner, *wanted):
     qemu = shutil.which("qemu-system-x86_64") or ""
     with tempfile.TemporaryDirectory(prefix="hull-linux-") as directory:
         scratch = Path(directory)
         files = scratch / "files"
         files.mkdir()
         try:
-            prepare_files(files)
+            prepare_files(files, firmware, runner)
         except subprocess.CalledProcessError as error:
             print(f"SKIP: {error}")
             return 77
