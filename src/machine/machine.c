@@ -6,7 +6,6 @@
 #include "machine.h"
 
 #include "clock.h"
-#include "fatal_signals.h"
 #include "fd.h"
 #include "kvm.h"
 #include "kvm_capabilities.h"
@@ -14,12 +13,8 @@
 #include "machine_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define FLUSH_PATIENCE_NS (2 * NANOSECONDS_PER_SECOND)
 
 /* Enters a device of the board into its list, at its usual place. */
 static struct board_device place(struct machine *machine, enum board_device_kind kind)
@@ -39,70 +34,6 @@ static int attach(struct bus *bus, const char *name, uint64_t base, uint64_t siz
 		err);
 }
 
-static size_t uart_receive(void *device, const uint8_t *bytes, size_t length)
-{
-	return ns16550_receive(device, bytes, length);
-}
-
-static void uart_drained(void *device)
-{
-	ns16550_drained(device);
-}
-
-static void console_failed(void *owner, int code)
-{
-	struct machine *machine = owner;
-
-	log_limited(&machine->console_limiter, LOG_LEVEL_WARNING,
-		"the console's output is being lost: %s", strerrordesc_np(-code));
-}
-
-/* The serial console and its UART; neither with --console=null. */
-static int create_console(struct machine *machine, struct err *err)
-{
-	static const enum console_kind kinds[] = {
-		[CONFIG_CONSOLE_STDIO] = CONSOLE_STDIO,
-		[CONFIG_CONSOLE_PTY] = CONSOLE_PTY,
-		[CONFIG_CONSOLE_FILE] = CONSOLE_FILE,
-		[CONFIG_CONSOLE_SOCKET] = CONSOLE_SOCKET,
-		[CONFIG_CONSOLE_NULL] = CONSOLE_NULL,
-	};
-	const struct config *config = machine->config;
-	const struct console_options options = {
-		.kind = kinds[config->console],
-		.path = config->console_path,
-		.input_fd = STDIN_FILENO,
-		.output_fd = STDOUT_FILENO,
-	};
-
-	if (config->console == CONFIG_CONSOLE_NULL)
-		return 0;
-	return console_create(&options, &machine->console, err);
-}
-
-static int start_console(struct machine *machine, struct err *err)
-{
-	const struct console_events events = {
-		.receive = uart_receive,
-		.drained = uart_drained,
-		.device = machine->uart,
-		.quit = lifecycle_console_quit,
-		.failed = console_failed,
-		.owner = machine,
-	};
-	const char *path;
-	int r;
-
-	if (!machine->console)
-		return 0;
-	fatal_signals_restore_terminal();
-	r = console_start(machine->console, &machine->loop, &events, err);
-	path = console_path(machine->console);
-	if (r == 0 && path)
-		log_line(LOG_LEVEL_INFO, "the console is %s", path);
-	return r;
-}
-
 static int create_uart(struct machine *machine, struct err *err)
 {
 	struct board_device at;
@@ -114,7 +45,7 @@ static int create_uart(struct machine *machine, struct err *err)
 		return 0;
 	at = place(machine, BOARD_UART_16550);
 	irq = vm_connect_irq(&machine->vm, at.irq);
-	port = console_port(machine->console);
+	port = machine_console_port(machine);
 	r = ns16550_create(&irq, &port, &machine->uart, err);
 	if (r < 0)
 		return r;
@@ -405,11 +336,11 @@ static int build_and_run(struct machine *machine, struct err *err)
 		return EXIT_STATUS_INPUT;
 	if (open_kvm(machine, err) < 0)
 		return EXIT_STATUS_NO_KVM;
-	if (create_console(machine, err) < 0)
+	if (machine_console_create(machine, err) < 0)
 		return EXIT_STATUS_INPUT;
 	if (lifecycle_init(machine, err) < 0 || create_memory(machine, err) < 0 ||
 		create_devices(machine, err) < 0 || create_guest(machine, err) < 0 ||
-		start_console(machine, err) < 0)
+		machine_console_start(machine, err) < 0)
 		return EXIT_STATUS_HULL;
 	for (;;) {
 		status = run_guest(machine, err);
@@ -422,22 +353,6 @@ static int build_and_run(struct machine *machine, struct err *err)
 		if (create_memory(machine, err) < 0 || create_guest(machine, err) < 0)
 			return EXIT_STATUS_HULL;
 	}
-}
-
-/* Everything the guest said reaches its reader, unless that reader is stuck. */
-static void finish_console(struct machine *machine)
-{
-	uint64_t dropped;
-
-	if (!machine->console)
-		return;
-	if (console_flush(machine->console, FLUSH_PATIENCE_NS) < 0)
-		log_line(LOG_LEVEL_WARNING,
-			"the console's reader is stuck: its last output is lost");
-	dropped = console_dropped_bytes(machine->console);
-	if (dropped)
-		log_line(LOG_LEVEL_WARNING, "%" PRIu64 " bytes of the console's output were lost",
-			dropped);
 }
 
 static void report_timeline(struct machine *machine)
@@ -467,7 +382,7 @@ int machine_run(const struct config *config, struct err *err)
 	machine->kvm_fd = machine->vm.fd = machine->kernel.fd = machine->initrd.fd = -1;
 	status = build_and_run(machine, err);
 	vcpu_group_stop(&machine->vcpus);
-	finish_console(machine);
+	machine_console_finish(machine);
 	console_destroy(machine->console);
 	if (config->timing)
 		report_timeline(machine);

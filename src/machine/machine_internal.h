@@ -47,6 +47,7 @@ struct machine {
 	char *command_line;
 	int kvm_fd;
 	struct console *console; /* NULL: --console=null, then there is no UART either */
+	struct console_port console_port;
 	struct log_limiter console_limiter;
 	struct board board;
 	struct bus mmio;
@@ -81,3 +82,10 @@ void lifecycle_fini(struct machine *machine);
 struct guest_end_sink lifecycle_guest_end_sink(struct machine *machine);
 void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end end);
 void lifecycle_console_quit(void *owner);
+
+/* machine_console.c: the serial console. --console=null: none, and no UART either. */
+must_check int machine_console_create(struct machine *machine, struct err *err);
+struct console_port machine_console_port(struct machine *machine);
+must_check int machine_console_start(struct machine *machine, struct err *err);
+/* Everything the guest said reaches its reader, unless that reader is stuck. */
+void machine_console_finish(struct machine *machine);
