@@ -57,14 +57,14 @@ struct arch_boot_source {
 	uint64_t initrd_size_bytes;
 	const char *initrd_name;
 	const char *command_line; /* for Linux */
-	const char *user_words;	  /* for kernels that are not Linux: what the user said, no more */
+	const char *user_words;   /* for kernels that are not Linux: what the user said, no more */
 };
 
 struct arch_boot {
 	uint64_t entry;
 	uint64_t information;  /* guest address of what the boot protocol hands over */
 	unsigned int protocol; /* the architecture's own */
-	bool is_linux;	       /* as far as the file tells */
+	bool is_linux;         /* as far as the file tells */
 };
 
 /* Writes the kernel, the initrd, the command line and the board's tables into guest memory. */

@@ -9,10 +9,10 @@
 
 enum board_device_kind {
 	BOARD_UART_16550, /* PIO, 8 ports */
-	BOARD_RTC_CMOS,	  /* PIO, 2 ports */
-	BOARD_I8042,	  /* PIO 0x60 and 0x64: reset only, nothing to probe for */
-	BOARD_POWER,	  /* the ACPI PM1 block (layout in x86_64/layout.h); irq is the SCI */
-	BOARD_PVPANIC,	  /* PIO, 1 port */
+	BOARD_RTC_CMOS,   /* PIO, 2 ports */
+	BOARD_I8042,      /* PIO 0x60 and 0x64: reset only, nothing to probe for */
+	BOARD_POWER,      /* the ACPI PM1 block (layout in x86_64/layout.h); irq is the SCI */
+	BOARD_PVPANIC,    /* PIO, 1 port */
 	BOARD_DEBUG_EXIT, /* PIO */
 };
 

@@ -26,16 +26,16 @@ struct loop;
 
 enum console_kind {
 	CONSOLE_NULL,
-	CONSOLE_STDIO,	/* a terminal as input becomes raw, with Ctrl-a as the escape prefix */
-	CONSOLE_PTY,	/* its path is console_path() */
-	CONSOLE_FILE,	/* truncated or created; no input */
+	CONSOLE_STDIO,  /* a terminal as input becomes raw, with Ctrl-a as the escape prefix */
+	CONSOLE_PTY,    /* its path is console_path() */
+	CONSOLE_FILE,   /* truncated or created; no input */
 	CONSOLE_SOCKET, /* UNIX stream, listening; one client at a time */
 };
 
 struct console_options {
 	enum console_kind kind;
 	const char *path; /* of file and socket */
-	int input_fd;	  /* of stdio; both are duplicated; one that is not open is no error */
+	int input_fd;     /* of stdio; both are duplicated; one that is not open is no error */
 	int output_fd;
 };
 

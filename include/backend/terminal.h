@@ -21,7 +21,7 @@ struct terminal {
 	pid_t process_group; /* ours, when the terminal was opened */
 	struct termios original;
 	struct termios raw;
-	pid_t guardian;	 /* 0: none */
+	pid_t guardian;  /* 0: none */
 	int guardian_fd; /* its end of file is our death */
 };
 

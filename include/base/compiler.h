@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define must_check	  __attribute__((warn_unused_result))
+#define must_check        __attribute__((warn_unused_result))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define cleanup_with(fn)  __attribute__((cleanup(fn)))
 

@@ -23,7 +23,7 @@ void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 /* At most one line per second per limiter; what was held back is counted in the next line. */
 struct log_limiter {
 	_Atomic uint64_t next_ns; /* [atomic] CLOCK_MONOTONIC */
-	_Atomic uint64_t held;	  /* [atomic] */
+	_Atomic uint64_t held;    /* [atomic] */
 };
 void log_limited(struct log_limiter *limiter, enum log_level level, const char *format, ...)
 	printf_like(3, 4);

@@ -35,7 +35,7 @@ struct gmem_region {
 	struct gpa base;
 	uint64_t size_bytes;
 	void *host; /* size_bytes of mapped memory; owned by whoever owns the gmem */
-	int fd;	    /* the memfd behind it, or -1 for anonymous memory; owned likewise */
+	int fd;     /* the memfd behind it, or -1 for anonymous memory; owned likewise */
 	uint64_t fd_offset;
 };
 

@@ -17,9 +17,9 @@ must_check int kvm_open_path(const char *path, struct err *err);
 
 /* Something KVM_CHECK_EXTENSION can be asked about. The lists are the architecture's. */
 struct kvm_capability {
-	int number;	     /* KVM_CAP_... */
+	int number;          /* KVM_CAP_... */
 	const char *name;    /* without KVM_CAP_ */
-	bool required;	     /* no VM without it */
+	bool required;       /* no VM without it */
 	const char *purpose; /* what it is for */
 };
 

@@ -15,7 +15,7 @@
 #define LOOP_SOURCES_MAX 32
 
 struct loop_source {
-	int fd;	      /* borrowed; -1: paused */
+	int fd;       /* borrowed; -1: paused */
 	short events; /* of poll(2); may be changed at any time on the loop's thread; 0: paused */
 	void (*ready)(void *owner, short revents);
 	void *owner;

@@ -21,7 +21,7 @@
 #define ACPI_PM_PORTS 16
 
 struct acpi_pm_options {
-	struct irq sci;	    /* level, active high */
+	struct irq sci;     /* level, active high */
 	struct timer timer; /* optional: without it a guest that enables TMR_EN gets no SCI */
 	struct guest_end_sink end;
 	uint64_t (*read_clock)(clockid_t clock); /* clock_ns */
@@ -29,14 +29,14 @@ struct acpi_pm_options {
 
 struct acpi_pm {
 	struct acpi_pm_options options; /* [const] */
-	uint64_t start_ns;		/* [const] when the PM timer read 0 */
+	uint64_t start_ns;              /* [const] when the PM timer read 0 */
 	pthread_mutex_t lock;
-	uint16_t status;	  /* [lock] */
-	uint16_t enable;	  /* [lock] */
-	uint16_t control;	  /* [lock] */
+	uint16_t status;          /* [lock] */
+	uint16_t enable;          /* [lock] */
+	uint16_t control;         /* [lock] */
 	uint64_t half_turns_seen; /* [lock] changes of the timer's top bit already in status */
-	bool sci_level;		  /* [lock] */
-	uint64_t deadline_ns;	  /* [lock] what the timer is armed for, 0: nothing */
+	bool sci_level;           /* [lock] */
+	uint64_t deadline_ns;     /* [lock] what the timer is armed for, 0: nothing */
 };
 
 void acpi_pm_init(struct acpi_pm *pm, const struct acpi_pm_options *options);

@@ -24,12 +24,12 @@ struct i8042_options {
 struct i8042 {
 	struct i8042_options options; /* [const] */
 	pthread_mutex_t lock;
-	uint8_t configuration;	 /* [lock] the controller's command byte */
+	uint8_t configuration;   /* [lock] the controller's command byte */
 	uint8_t pending_command; /* [lock] the command that waits for its data byte, 0: none */
-	uint8_t output;		 /* [lock] */
-	uint8_t output_status;	 /* [lock] status bits of output; 0: the buffer is empty */
-	bool last_was_command;	 /* [lock] */
-	bool irq_level;		 /* [lock] */
+	uint8_t output;          /* [lock] */
+	uint8_t output_status;   /* [lock] status bits of output; 0: the buffer is empty */
+	bool last_was_command;   /* [lock] */
+	bool irq_level;          /* [lock] */
 };
 
 void i8042_init(struct i8042 *i8042, const struct i8042_options *options);

@@ -15,13 +15,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PCI_SLOTS	 32
-#define PCI_BARS	 6
+#define PCI_SLOTS        32
+#define PCI_BARS         6
 #define PCI_CONFIG_BYTES 4096
 
 #define PCI_ECAM_BYTES_PER_BUS (UINT64_C(1) << 20)
-#define PCI_PORT_BASE	       0xcf8
-#define PCI_PORTS	       8
+#define PCI_PORT_BASE          0xcf8
+#define PCI_PORTS              8
 
 struct pci_identity {
 	uint16_t vendor_id;
@@ -42,10 +42,10 @@ enum pci_bar_kind {
 
 struct pci_bar {
 	enum pci_bar_kind kind; /* [const] */
-	bool prefetchable;	/* [const] */
-	uint64_t size;		/* [const] */
-	bool enabled;		/* [lock] decoded at base, as last told to bar_changed */
-	uint64_t base;		/* [lock] meaningless unless enabled */
+	bool prefetchable;      /* [const] */
+	uint64_t size;          /* [const] */
+	bool enabled;           /* [lock] decoded at base, as last told to bar_changed */
+	uint64_t base;          /* [lock] meaningless unless enabled */
 };
 
 struct pci_device;
@@ -69,9 +69,9 @@ struct pci_device {
 	const struct pci_device_ops *ops;   /* [const] */
 	uint8_t config[PCI_CONFIG_BYTES];   /* [lock] */
 	uint8_t writable[PCI_CONFIG_BYTES]; /* [const] bits that a guest may change */
-	struct pci_bar bars[PCI_BARS];	    /* [lock] the last one of a 64-bit pair is NONE */
-	unsigned int capability_link;	    /* [const] where the next capability's offset goes */
-	unsigned int capability_end;	    /* [const] first unused byte of the capability area */
+	struct pci_bar bars[PCI_BARS];      /* [lock] the last one of a 64-bit pair is NONE */
+	unsigned int capability_link;       /* [const] where the next capability's offset goes */
+	unsigned int capability_end;        /* [const] first unused byte of the capability area */
 };
 
 void pci_device_init(struct pci_device *device, const struct pci_device_ops *ops,
@@ -106,11 +106,11 @@ void pci_device_reset(struct pci_device *device);
 
 struct pci_host {
 	pthread_mutex_t lock;
-	struct pci_device bridge;	       /* 00:00.0 */
+	struct pci_device bridge;              /* 00:00.0 */
 	struct pci_device *devices[PCI_SLOTS]; /* [const] borrowed */
-	uint32_t address;		       /* [lock] of configuration mechanism #1 */
+	uint32_t address;                      /* [lock] of configuration mechanism #1 */
 	const struct bus_ops *reset_ops;       /* [const] */
-	void *reset_device;		       /* [const] borrowed */
+	void *reset_device;                    /* [const] borrowed */
 };
 
 /* Byte accesses to port 0xcf9 are not PCI's: they go to reset_ops (offset 0) when there are any. */

@@ -13,7 +13,7 @@
 
 struct reset_control {
 	struct guest_end_sink end; /* [const] */
-	_Atomic uint8_t value;	   /* [atomic] SYS_RST and FULL_RST as last written */
+	_Atomic uint8_t value;     /* [atomic] SYS_RST and FULL_RST as last written */
 };
 
 void reset_control_init(struct reset_control *control, const struct guest_end_sink *end);

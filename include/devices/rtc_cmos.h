@@ -19,14 +19,14 @@
 #include <stdint.h>
 #include <time.h>
 
-#define RTC_CMOS_PORTS	 2
-#define RTC_CMOS_BYTES	 128
+#define RTC_CMOS_PORTS   2
+#define RTC_CMOS_BYTES   128
 #define RTC_CMOS_CENTURY 0x32 /* for the FADT */
 
 struct rtc_cmos_options {
-	struct irq irq;		 /* ISA interrupt 8 */
-	struct timer timer;	 /* optional: without it flags are kept but no interrupt comes */
-	uint64_t low_ram_bytes;	 /* RAM below 4 GiB */
+	struct irq irq;          /* ISA interrupt 8 */
+	struct timer timer;      /* optional: without it flags are kept but no interrupt comes */
+	uint64_t low_ram_bytes;  /* RAM below 4 GiB */
 	uint64_t high_ram_bytes; /* RAM from 4 GiB */
 	uint64_t (*read_clock)(clockid_t clock); /* clock_ns */
 };
@@ -34,14 +34,14 @@ struct rtc_cmos_options {
 struct rtc_cmos {
 	struct rtc_cmos_options options; /* [const] */
 	pthread_mutex_t lock;
-	uint8_t index;		       /* [lock] */
+	uint8_t index;                 /* [lock] */
 	uint8_t bytes[RTC_CMOS_BYTES]; /* [lock] the time's bytes are current only while stopped */
-	int64_t offset_seconds;	       /* [lock] the guest's time minus the host's, */
-	uint64_t offset_ns;	       /* [lock] its part below a second; never negative */
-	int64_t seen_second;	       /* [lock] the second whose update is already in the flags */
-	uint64_t seen_period;	       /* [lock] likewise, of the periodic interrupt */
-	bool irq_level;		       /* [lock] */
-	uint64_t deadline_ns;	       /* [lock] what the timer is armed for, 0: nothing */
+	int64_t offset_seconds;        /* [lock] the guest's time minus the host's, */
+	uint64_t offset_ns;            /* [lock] its part below a second; never negative */
+	int64_t seen_second;           /* [lock] the second whose update is already in the flags */
+	uint64_t seen_period;          /* [lock] likewise, of the periodic interrupt */
+	bool irq_level;                /* [lock] */
+	uint64_t deadline_ns;          /* [lock] what the timer is armed for, 0: nothing */
 };
 
 void rtc_cmos_init(struct rtc_cmos *rtc, const struct rtc_cmos_options *options);

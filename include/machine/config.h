@@ -23,33 +23,33 @@ enum config_on_reboot { CONFIG_ON_REBOOT_EXIT, CONFIG_ON_REBOOT_RESET };
 enum config_on_panic { CONFIG_ON_PANIC_EXIT, CONFIG_ON_PANIC_PAUSE };
 enum config_memory { CONFIG_MEMORY_ANONYMOUS, CONFIG_MEMORY_SHARED, CONFIG_MEMORY_HUGEPAGES };
 
-#define CONFIG_CPUS_MAX		1024
+#define CONFIG_CPUS_MAX         1024
 #define CONFIG_MEMORY_MIN_BYTES (UINT64_C(1) << 20)
 #define CONFIG_MEMORY_MAX_BYTES (UINT64_C(1) << 44)
-#define CONFIG_TIME_MAX_NS	(UINT64_C(87600) * 3600 * 1000000000) /* ten years */
-#define CONFIG_NAME_MAX		64
+#define CONFIG_TIME_MAX_NS      (UINT64_C(87600) * 3600 * 1000000000) /* ten years */
+#define CONFIG_NAME_MAX         64
 
 struct config {
 	char *kernel_path;
 	char *initrd_path; /* NULL: none */
-	char *append;	   /* the user's words for the kernel, joined by blanks; NULL: none */
+	char *append;      /* the user's words for the kernel, joined by blanks; NULL: none */
 	bool append_only;  /* --cmdline: Hull adds no words of its own */
 	uint64_t memory_bytes;
 	enum config_memory memory;
 	bool prealloc;
 	bool transparent_huge_pages;
 	unsigned int cpu_count;
-	char *cpu_features; /* "-avx512f,-x2apic": features taken away; NULL: none */
+	char *cpu_features; /* "-avx512f,+vmx": features hidden and shown; NULL: none */
 	enum config_console console;
 	char *console_path;  /* of file and socket */
-	char *name;	     /* NULL: none */
+	char *name;          /* NULL: none */
 	uint8_t uuid[16];    /* in the order of its text form (RFC 4122); all zero: not given */
 	uint64_t timeout_ns; /* 0: none */
 	uint64_t grace_ns;   /* between the polite request to power off and the end */
 	enum config_on_reboot on_reboot;
 	enum config_on_panic on_panic;
 	bool debug_exit; /* isa-debug-exit at 0xf4 */
-	bool timing;	 /* report the time of each phase at the end */
+	bool timing;     /* report the time of each phase at the end */
 };
 
 /* The defaults; the UUID is random and set by config_validate unless one was given. */

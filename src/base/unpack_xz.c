@@ -87,7 +87,7 @@ static int xz_step(void *opaque, struct unpack_step *step)
 #define xz_create  NULL
 #define xz_destroy NULL
 #define xz_reset   NULL
-#define xz_step	   NULL
+#define xz_step    NULL
 #endif
 
 const struct unpack_codec unpack_xz = {

@@ -12,11 +12,11 @@ struct invocation;
 
 struct command {
 	const char *name;
-	enum command_set bit;	 /* which options it takes: see the option table */
-	bool hidden;		 /* left out of help and completion */
-	const char *word;	 /* what the one plain word is; NULL: takes none */
+	enum command_set bit;    /* which options it takes: see the option table */
+	bool hidden;             /* left out of help and completion */
+	const char *word;        /* what the one plain word is; NULL: takes none */
 	const char *word_option; /* the option that the word stands for; NULL: kept as a word */
-	const char *summary;	 /* one line, for the list of commands */
+	const char *summary;     /* one line, for the list of commands */
 	const char *description; /* sentences, for its help and the man page */
 	int (*run)(struct invocation *invocation); /* the exit status */
 };

@@ -16,13 +16,13 @@ struct cursor {
 	const struct command *command;
 	char *const *words;
 	int count;
-	int index;	     /* of the next word */
+	int index;           /* of the next word */
 	const char *cluster; /* the rest of a word of letters; NULL: none */
 };
 
 struct argument {
 	const struct option *option; /* NULL: a plain word */
-	const char *value;	     /* NULL: a switch */
+	const char *value;           /* NULL: a switch */
 };
 
 void invocation_init(struct invocation *invocation, const struct command *command)

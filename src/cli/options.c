@@ -76,9 +76,11 @@ const struct option option_table[] = {
 		.key = CONFIG_KEY_CPU,
 		.commands = COMMAND_RUN,
 		.value = "FEATURES",
-		.help = "hide processor features: -NAME,-NAME",
+		.help = "hide or show processor features: -NAME,+NAME",
 		.details = "The guest sees the host's processor without the features named, as in "
-			   "--cpu -avx512f,-x2apic. Features can be taken away, not added.",
+			   "--cpu=-avx512f,-x2apic; names are those of /proc/cpuinfo. Nested "
+			   "virtualisation (vmx, svm) is hidden unless it is named with a plus: "
+			   "--cpu=+vmx. A feature that KVM does not offer cannot be added.",
 	},
 	{
 		.name = "memory",

@@ -46,17 +46,17 @@ enum option_effect {
 struct option {
 	const char *name;
 	const char *alias; /* another long name; NULL: none */
-	char letter;	   /* 0: none */
+	char letter;       /* 0: none */
 	enum option_group group;
 	enum option_effect effect;
 	enum config_key key; /* of OPTION_SETS_KEY */
 	enum command_set commands;
-	bool repeatable;	   /* else the last one wins */
-	const char *value;	   /* what the value is; NULL: a switch */
-	const char *choices;	   /* words the value may begin with, for completion */
+	bool repeatable;           /* else the last one wins */
+	const char *value;         /* what the value is; NULL: a switch */
+	const char *choices;       /* words the value may begin with, for completion */
 	const char *default_value; /* as config_show shows it; NULL: none */
-	const char *help;	   /* one line */
-	const char *details;	   /* more sentences, for the man page; may be NULL */
+	const char *help;          /* one line */
+	const char *details;       /* more sentences, for the man page; may be NULL */
 };
 
 extern const struct option option_table[];

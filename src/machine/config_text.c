@@ -215,7 +215,7 @@ static int set_cpu(void *field, const char *value, struct err *err)
 	for (;;) {
 		size_t length;
 
-		if (*cursor != '-')
+		if (*cursor != '-' && *cursor != '+')
 			break;
 		length = strspn(++cursor, name_characters);
 		cursor += length;
@@ -226,8 +226,7 @@ static int set_cpu(void *field, const char *value, struct err *err)
 		cursor++;
 	}
 	return err_set(err, EINVAL,
-		QUOTED " is not a list of CPU features to take away, as in -avx512f,-x2apic",
-		value);
+		QUOTED " is not a list of -FEATURE and +FEATURE, as in -avx512f,+vmx", value);
 }
 
 static const struct console_word {

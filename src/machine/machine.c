@@ -436,8 +436,7 @@ static void finish_console(struct machine *machine)
 			"the console's reader is stuck: its last output is lost");
 	dropped = console_dropped_bytes(machine->console);
 	if (dropped)
-		log_line(LOG_LEVEL_WARNING,
-			"%" PRIu64 " bytes of the console were lost: its reader was too slow",
+		log_line(LOG_LEVEL_WARNING, "%" PRIu64 " bytes of the console's output were lost",
 			dropped);
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define MEMORY_BYTES (UINT64_C(48) << 20)
-#define TABLES	     UINT64_C(0xe0000) /* an RSDP for the kernel to find */
+#define TABLES       UINT64_C(0xe0000) /* an RSDP for the kernel to find */
 
 struct fixture {
 	struct gmem gmem;

@@ -20,7 +20,7 @@
 
 /* No test measures time; these only turn a hang into a failure. */
 #define PATIENCE_MS 20000
-#define SECOND	    UINT64_C(1000000000)
+#define SECOND      UINT64_C(1000000000)
 
 struct guest {
 	struct loop loop;

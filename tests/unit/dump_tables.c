@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define BASE	 ACPI_TABLES_ADDRESS
+#define BASE     ACPI_TABLES_ADDRESS
 #define CAPACITY (ACPI_TABLES_END - ACPI_TABLES_ADDRESS)
 
 static uint64_t word(const uint8_t *at, size_t size)

@@ -2,16 +2,16 @@
 #include "fake_wiring.h"
 
 /* Constants from ACPI 6.5 4.8.3, not from the chip's source. */
-#define BASE	   0x600
-#define PM1_STS	   (BASE + 0)
-#define PM1_EN	   (BASE + 2)
-#define PM1_CNT	   (BASE + 4)
-#define PM_TMR	   (BASE + 8)
-#define PWRBTN	   (1 << 8)
-#define TMR	   (1 << 0)
-#define SCI_EN	   (1 << 0)
+#define BASE       0x600
+#define PM1_STS    (BASE + 0)
+#define PM1_EN     (BASE + 2)
+#define PM1_CNT    (BASE + 4)
+#define PM_TMR     (BASE + 8)
+#define PWRBTN     (1 << 8)
+#define TMR        (1 << 0)
+#define SCI_EN     (1 << 0)
 #define SLP_TYP_S5 (5 << 10)
-#define SLP_EN	   (1 << 13)
+#define SLP_EN     (1 << 13)
 
 static struct fake_irq sci;
 static struct fake_timer timer;

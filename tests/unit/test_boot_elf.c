@@ -2,24 +2,24 @@
 #include "boot_fixture.h"
 
 /* ELF header, 64 bits wide. */
-#define E_CLASS	    4
-#define E_DATA	    5
-#define E_TYPE	    16
+#define E_CLASS     4
+#define E_DATA      5
+#define E_TYPE      16
 #define E_MACHINE   18
-#define E_ENTRY	    24
-#define E_PHOFF	    32
+#define E_ENTRY     24
+#define E_PHOFF     32
 #define E_PHENTSIZE 54
-#define E_PHNUM	    56
+#define E_PHNUM     56
 
 /* Program header i of the file made here. */
-#define PH(i)	 (64 + 56 * (i))
-#define P_TYPE	 0
+#define PH(i)    (64 + 56 * (i))
+#define P_TYPE   0
 #define P_OFFSET 8
-#define P_VADDR	 16
-#define P_PADDR	 24
+#define P_VADDR  16
+#define P_PADDR  24
 #define P_FILESZ 32
-#define P_MEMSZ	 40
-#define P_ALIGN	 48
+#define P_MEMSZ  40
+#define P_ALIGN  48
 
 #define TEXT_OFFSET  0x1000
 #define TEXT_BYTES   0x800

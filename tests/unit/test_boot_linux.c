@@ -5,25 +5,25 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define SETUP_SECTS	   0x1f1
-#define SYSSIZE		   0x1f4
-#define BOOT_FLAG	   0x1fe
-#define JUMP		   0x200
-#define HEADER		   0x202
-#define VERSION		   0x206
-#define TYPE_OF_LOADER	   0x210
-#define LOADFLAGS	   0x211
-#define RAMDISK_IMAGE	   0x218
-#define RAMDISK_SIZE	   0x21c
-#define CMD_LINE_PTR	   0x228
-#define INITRD_ADDR_MAX	   0x22c
+#define SETUP_SECTS        0x1f1
+#define SYSSIZE            0x1f4
+#define BOOT_FLAG          0x1fe
+#define JUMP               0x200
+#define HEADER             0x202
+#define VERSION            0x206
+#define TYPE_OF_LOADER     0x210
+#define LOADFLAGS          0x211
+#define RAMDISK_IMAGE      0x218
+#define RAMDISK_SIZE       0x21c
+#define CMD_LINE_PTR       0x228
+#define INITRD_ADDR_MAX    0x22c
 #define KERNEL_ALIGNMENT   0x230
 #define RELOCATABLE_KERNEL 0x234
-#define XLOADFLAGS	   0x236
-#define CMDLINE_SIZE	   0x238
-#define SETUP_DATA	   0x250
-#define PREF_ADDRESS	   0x258
-#define INIT_SIZE	   0x260
+#define XLOADFLAGS         0x236
+#define CMDLINE_SIZE       0x238
+#define SETUP_DATA         0x250
+#define PREF_ADDRESS       0x258
+#define INIT_SIZE          0x260
 
 #define ZERO_PAGE    UINT64_C(0x7000)
 #define ACPI_RSDP    (ZERO_PAGE + 0x70)
@@ -117,8 +117,10 @@ static void the_initrd_keeps_out_of_the_way(void **state)
 	assert_int_equal(guest32(fixture, ZERO_PAGE + RAMDISK_IMAGE), 0x1fff000);
 	/* The bound lies in the memory that the kernel will unpack into. */
 	put32(fixture, INITRD_ADDR_MAX, LOAD_ADDRESS + INIT_BYTES + 2000);
+	give_initrd(fixture, 20000);
 	assert_loads(fixture);
-	assert_int_equal(guest32(fixture, ZERO_PAGE + RAMDISK_IMAGE), LOAD_ADDRESS - 4096);
+	assert_int_equal(guest32(fixture, ZERO_PAGE + RAMDISK_IMAGE), LOAD_ADDRESS - 5 * 4096);
+	give_initrd(fixture, 4096);
 	/* The last byte may stand at the bound itself. */
 	put32(fixture, INITRD_ADDR_MAX, 0x100fff);
 	assert_loads(fixture);

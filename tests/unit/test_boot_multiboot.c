@@ -1,14 +1,14 @@
 /* Multiboot kernels: offsets of the Multiboot Specification 0.6.96. */
 #include "boot_fixture.h"
 
-#define HEADER	     0x100
-#define FLAGS	     (HEADER + 4)
+#define HEADER       0x100
+#define FLAGS        (HEADER + 4)
 #define CHECKSUM     (HEADER + 8)
 #define HEADER_ADDR  (HEADER + 12)
 #define LOAD_ADDR    (HEADER + 16)
 #define LOAD_END     (HEADER + 20)
-#define BSS_END	     (HEADER + 24)
-#define ENTRY	     (HEADER + 28)
+#define BSS_END      (HEADER + 24)
+#define ENTRY        (HEADER + 28)
 #define FILE_BYTES   0x3000
 #define LOAD_ADDRESS UINT32_C(0x200000)
 #define INFORMATION  UINT64_C(0x7000)
@@ -113,8 +113,8 @@ static void headers_are_found(void **state)
 	} cases[] = {
 		{0, FILE_BYTES, true},
 		{4, FILE_BYTES, true},
-		{2, FILE_BYTES, false},		/* not aligned */
-		{8192 - 32, FILE_BYTES, true},	/* the last place */
+		{2, FILE_BYTES, false},         /* not aligned */
+		{8192 - 32, FILE_BYTES, true},  /* the last place */
 		{8192 - 28, FILE_BYTES, false}, /* its addresses reach too far */
 		{8192, FILE_BYTES, false},
 		{0x200, 0x200 + 32, true},

@@ -33,6 +33,7 @@ static void values_are_set_and_shown(void **state)
 		{CONFIG_KEY_CPUS, "1", "1"},
 		{CONFIG_KEY_CPUS, "1024", "1024"},
 		{CONFIG_KEY_CPU, "-avx512f,-sse4.1", "-avx512f,-sse4.1"},
+		{CONFIG_KEY_CPU, "+vmx,-avx2", "+vmx,-avx2"},
 		{CONFIG_KEY_CONSOLE, "stdio", "stdio"},
 		{CONFIG_KEY_CONSOLE, "pty", "pty"},
 		{CONFIG_KEY_CONSOLE, "null", "null"},
@@ -87,8 +88,8 @@ static void wrong_values_are_named(void **state)
 		{CONFIG_KEY_CPUS, "0", "'0' is not a number of CPUs from 1 to 1024"},
 		{CONFIG_KEY_CPUS, "9999", "'9999' is not a number of CPUs from 1 to 1024"},
 		{CONFIG_KEY_CPU, "avx",
-			"'avx' is not a list of CPU features to take away, as in "
-			"-avx512f,-x2apic"},
+			"'avx' is not a list of -FEATURE and +FEATURE, as in "
+			"-avx512f,+vmx"},
 		{CONFIG_KEY_CONSOLE, "tty",
 			"'tty' is not one of stdio, pty, null, file=PATH, socket=PATH"},
 		{CONFIG_KEY_CONSOLE, "file", "'file' lacks the path: write file=PATH"},
@@ -139,7 +140,7 @@ static void other_wrong_values(void **state)
 		{CONFIG_KEY_CPU, "-avx,,-sse"},
 		{CONFIG_KEY_CPU, "-avx,sse"},
 		{CONFIG_KEY_CPU, "-avx -sse"},
-		{CONFIG_KEY_CPU, "+avx"},
+		{CONFIG_KEY_CPU, "*avx"},
 		{CONFIG_KEY_CONSOLE, ""},
 		{CONFIG_KEY_CONSOLE, "std"},
 		{CONFIG_KEY_CONSOLE, "stdio=x"},

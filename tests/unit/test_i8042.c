@@ -1,11 +1,11 @@
 #include "fake_wiring.h"
 #include "i8042.h"
 
-#define DATA	0x60
+#define DATA    0x60
 #define COMMAND 0x64
 
-#define STR_OBF	    0x01
-#define STR_IBF	    0x02
+#define STR_OBF     0x01
+#define STR_IBF     0x02
 #define STR_KEYLOCK 0x10
 #define STR_AUXDATA 0x20
 #define STR_TIMEOUT 0x40

@@ -270,7 +270,21 @@ static void pipes_are_read(void **state)
 	image_close(&image);
 }
 
-/* The writer of a FIFO comes after the reader and writes in two parts. */
+/* Opens a FIFO only after its reader has, and writes in two parts. */
+static int write_fifo(const char *path)
+{
+	cleanup_fd int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < 5000; tries++) {
+		(void)poll(NULL, 0, 2);
+		fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC); /* ENXIO: no reader yet */
+	}
+	if (fd < 0 || fd_write(fd, hello, 5) < 0)
+		return EXIT_FAILURE;
+	(void)poll(NULL, 0, 20);
+	return fd_write(fd, hello + 5, strlen(hello) - 5) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static void fifos_wait_for_their_writer(void **state)
 {
 	char directory[] = "/tmp/hull-test-XXXXXX";
@@ -286,12 +300,8 @@ static void fifos_wait_for_their_writer(void **state)
 	assert_int_equal(mkfifo(path, 0600), 0);
 	child = fork();
 	assert_true(child >= 0);
-	if (!child) {
-		int fd = open(path, O_WRONLY | O_CLOEXEC); /* blocks until the reader is there */
-
-		_exit(fd < 0 || fd_write(fd, hello, 5) < 0 || poll(NULL, 0, 20) < 0 ||
-			fd_write(fd, hello + 5, strlen(hello) - 5) < 0);
-	}
+	if (!child)
+		_exit(write_fifo(path));
 	r = image_open("kernel", path, true, LIMIT, &image, &err);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(unlink(path), 0);

@@ -5,20 +5,20 @@
 #include <string.h>
 
 /* PCI Local Bus 3.0, chapter 6. */
-#define VENDOR	     0x00
-#define COMMAND	     0x04
-#define STATUS	     0x06
-#define CLASS	     0x08
+#define VENDOR       0x00
+#define COMMAND      0x04
+#define STATUS       0x06
+#define CLASS        0x08
 #define HEADER_TYPE  0x0e
-#define BAR(n)	     (0x10U + 4U * (n))
+#define BAR(n)       (0x10U + 4U * (n))
 #define SUBSYSTEM    0x2c
 #define CAPABILITIES 0x34
 #define IRQ_LINE     0x3c
-#define IRQ_PIN	     0x3d
+#define IRQ_PIN      0x3d
 
-#define ECAM	   UINT64_C(0xe0000000)
+#define ECAM       UINT64_C(0xe0000000)
 #define ECAM_BUSES 2
-#define SLOT	   3
+#define SLOT       3
 
 /* A device with one BAR of each kind, which records what it is told. */
 struct probe {
@@ -325,7 +325,7 @@ static void mechanism_1(void **state)
 	assert_int_equal(conf1_read(0, SLOT << 3, VENDOR + 3, 1), 0x10);
 	assert_int_equal(fake_in(0xcfd, 2), 0x411a);
 	assert_int_equal(fake_in(0xcfa, 4), UINT32_MAX); /* address and data at once */
-	outl(SLOT << 11, 0xcf8);			 /* not enabled */
+	outl(SLOT << 11, 0xcf8);                         /* not enabled */
 	assert_int_equal(inl(0xcfc), UINT32_MAX);
 	outl(0x80000000U | SLOT << 11 | COMMAND, 0xcf8);
 	outw(0x0007, 0xcfc);

@@ -4,32 +4,32 @@
 #include <stdio.h>
 
 /* MC146818A datasheet; names as Linux has them. */
-#define RTC_SECONDS	  0
+#define RTC_SECONDS       0
 #define RTC_SECONDS_ALARM 1
-#define RTC_MINUTES	  2
+#define RTC_MINUTES       2
 #define RTC_MINUTES_ALARM 3
-#define RTC_HOURS	  4
-#define RTC_HOURS_ALARM	  5
-#define RTC_DAY_OF_WEEK	  6
+#define RTC_HOURS         4
+#define RTC_HOURS_ALARM   5
+#define RTC_DAY_OF_WEEK   6
 #define RTC_DAY_OF_MONTH  7
-#define RTC_MONTH	  8
-#define RTC_YEAR	  9
-#define RTC_FREQ_SELECT	  10
-#define RTC_CONTROL	  11
-#define RTC_INTR_FLAGS	  12
-#define RTC_VALID	  13
-#define RTC_CENTURY	  0x32
-#define RTC_UIP		  0x80
-#define RTC_DIV_RESET2	  0x70
-#define RTC_SET		  0x80
-#define RTC_PIE		  0x40
-#define RTC_AIE		  0x20
-#define RTC_UIE		  0x10
-#define RTC_DM_BINARY	  0x04
-#define RTC_24H		  0x02
-#define RTC_IRQF	  0x80
+#define RTC_MONTH         8
+#define RTC_YEAR          9
+#define RTC_FREQ_SELECT   10
+#define RTC_CONTROL       11
+#define RTC_INTR_FLAGS    12
+#define RTC_VALID         13
+#define RTC_CENTURY       0x32
+#define RTC_UIP           0x80
+#define RTC_DIV_RESET2    0x70
+#define RTC_SET           0x80
+#define RTC_PIE           0x40
+#define RTC_AIE           0x20
+#define RTC_UIE           0x10
+#define RTC_DM_BINARY     0x04
+#define RTC_24H           0x02
+#define RTC_IRQF          0x80
 
-#define SECOND	    UINT64_C(1000000000)
+#define SECOND      UINT64_C(1000000000)
 #define MILLISECOND UINT64_C(1000000)
 
 /* 2024-02-29 23:59:58 UTC, a Thursday */

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BASE	 SMBIOS_ADDRESS
+#define BASE     SMBIOS_ADDRESS
 #define CAPACITY (SMBIOS_END - SMBIOS_ADDRESS)
 
 struct tables {

@@ -41,8 +41,8 @@ static size_t port_write(void *host, const void *bytes, size_t length)
 	struct console *console = host;
 
 	return console->kind == CONSOLE_NULL
-		       ? length
-		       : console_output_write(&console->output, bytes, length);
+	               ? length
+	               : console_output_write(&console->output, bytes, length);
 }
 
 static bool port_is_congested(void *host)
@@ -210,8 +210,8 @@ int console_create(
 {
 	cleanup_console struct console *console = calloc(1, sizeof(*console));
 	enum output_reader reader = options->kind == CONSOLE_PTY      ? OUTPUT_READER_PTY
-				    : options->kind == CONSOLE_SOCKET ? OUTPUT_READER_SOCKET
-								      : OUTPUT_READER_LASTING;
+	                            : options->kind == CONSOLE_SOCKET ? OUTPUT_READER_SOCKET
+	                                                              : OUTPUT_READER_LASTING;
 	int output_fd = -1;
 	int r;
 
@@ -295,7 +295,7 @@ void console_continue(struct console *console)
 int console_flush(struct console *console, uint64_t timeout_ns)
 {
 	return console->kind == CONSOLE_NULL ? 0
-					     : console_output_flush(&console->output, timeout_ns);
+	                                     : console_output_flush(&console->output, timeout_ns);
 }
 
 void console_destroy(struct console *console)

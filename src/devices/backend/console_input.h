@@ -39,12 +39,12 @@ struct console_input {
 	struct loop_source resume_source;
 	struct escape escape;
 	bool is_socket;
-	bool is_held;	   /* not to be read for now: in the background, no reader, ... */
-	bool at_end;	   /* nothing more will come from this fd */
+	bool is_held;      /* not to be read for now: in the background, no reader, ... */
+	bool at_end;       /* nothing more will come from this fd */
 	short idle_events; /* what to watch for at the end or while the buffer is full; 0: nothing
-			    */
+	                    */
 	void (*ended)(void *owner, bool hung_up); /* end of input or an error */
-	void (*hung_up)(void *owner);		  /* while the buffer is full */
+	void (*hung_up)(void *owner);             /* while the buffer is full */
 	void *owner;
 	size_t begin; /* of what waits in the buffer */
 	size_t end;

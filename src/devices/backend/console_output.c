@@ -28,14 +28,13 @@
  * makes giving it back safe. */
 #define CAPACITY_BYTES (RING_BYTES - CHUNK_BYTES)
 
-#define CONGESTED_BYTES	  (UINT64_C(256) << 10)
-#define DRAINED_BYTES	  (UINT64_C(64) << 10)
-#define DETACHED_BYTES	  (UINT64_C(128) << 10) /* without a reader: trimmed from here ... */
-#define SCROLLBACK_BYTES  (UINT64_C(64) << 10)	/* ... to what the next reader will see */
-#define WRITE_BYTES	  (UINT64_C(4) << 10) /* PIPE_BUF: a write that poll promised does not block */
-#define NAP_MS		  1
-#define NAP_WAKE_BYTES	  256
-#define STOP_RETRY_NS	  (10 * NANOSECONDS_PER_SECOND / 1000)
+#define CONGESTED_BYTES   (UINT64_C(256) << 10)
+#define DRAINED_BYTES     (UINT64_C(64) << 10)
+#define DETACHED_BYTES    (UINT64_C(128) << 10) /* without a reader: trimmed from here ... */
+#define SCROLLBACK_BYTES  (UINT64_C(64) << 10)  /* ... to what the next reader will see */
+#define WRITE_BYTES       (UINT64_C(4) << 10) /* PIPE_BUF: a write that poll promised does not block */
+#define NAP_NS            200000
+#define STOP_RETRY_NS     (10 * NANOSECONDS_PER_SECOND / 1000)
 #define THREAD_STACK_SIZE (128 << 10)
 
 static void wake(struct console_output *output)
@@ -79,9 +78,6 @@ size_t console_output_write(struct console_output *output, const void *bytes, si
 	case OUTPUT_ASLEEP:
 		must_wake = count > 0;
 		break;
-	case OUTPUT_NAPPING:
-		must_wake = count >= NAP_WAKE_BYTES || memchr(bytes, '\n', count);
-		break;
 	case OUTPUT_DETACHED:
 		must_wake = backlog + count > DETACHED_BYTES;
 		break;
@@ -97,7 +93,7 @@ size_t console_output_write(struct console_output *output, const void *bytes, si
 
 bool console_output_is_congested(struct console_output *output)
 {
-	if (backlog_bytes(output) <= CONGESTED_BYTES)
+	if (atomic_load(&output->state) == OUTPUT_GONE || backlog_bytes(output) <= CONGESTED_BYTES)
 		return false;
 	atomic_store(&output->congested, true);
 	/* The thread may have drained it before it could see the flag. Whoever takes the flag back
@@ -168,17 +164,43 @@ static void lose_reader(struct console_output *output, int code)
 	advance_tail(output, backlog_bytes(output));
 }
 
+static bool has_message(const struct console_output *output)
+{
+	return atomic_load(&output->stopping) || atomic_load(&output->offered_fd) >= 0;
+}
+
+/* Takes wake-ups back; what they were for is looked at afterwards. */
+static void take_wakes(struct console_output *output)
+{
+	uint64_t count;
+
+	if (output->woken && read(output->wake_fd, &count, sizeof(count)) > 0)
+		output->woken = false;
+}
+
 static void wait_for_room(struct console_output *output)
 {
 	struct pollfd fds[] = {
 		{.fd = output->fd, .events = POLLOUT},
 		{.fd = output->wake_fd, .events = POLLIN},
 	};
-	uint64_t count;
 
-	(void)poll(fds, array_size(fds), -1); /* whatever it says, the write looks again */
-	if (fds[1].revents && read(output->wake_fd, &count, sizeof(count)) > 0)
-		output->woken = false;
+	take_wakes(output);
+	if (!has_message(output) && poll(fds, array_size(fds), -1) > 0)
+		output->woken = fds[1].revents != 0;
+}
+
+/* After a write, before looking again: what follows within a moment, bytes of the same line most
+ * likely, is then written in one piece and costs the guest no wake-up. */
+static void nap(struct console_output *output)
+{
+	static const struct timespec moment = {.tv_nsec = NAP_NS};
+	struct pollfd fds = {.fd = output->wake_fd, .events = POLLIN};
+
+	take_wakes(output);
+	if (backlog_bytes(output) < WRITE_BYTES && !has_message(output) &&
+		!atomic_load(&output->flushing))
+		output->woken = ppoll(&fds, 1, &moment, NULL) > 0;
 }
 
 /* A pty without anyone at its other side takes bytes until its buffer is full. */
@@ -211,8 +233,8 @@ static void write_some(struct console_output *output)
 		count = write(output->fd, output->ring + at, length);
 	if (count >= 0) {
 		output->failing = false;
-		output->nap = true;
 		advance_tail(output, (uint64_t)count);
+		nap(output);
 		return;
 	}
 	switch (errno) {
@@ -233,59 +255,28 @@ static void write_some(struct console_output *output)
 	}
 }
 
-/* Worth cutting a nap short for: a whole line, or much. */
-static bool line_is_ready(const struct console_output *output)
-{
-	uint64_t tail = atomic_load_explicit(&output->tail, memory_order_relaxed);
-	uint64_t backlog = backlog_bytes(output);
-
-	if (backlog >= NAP_WAKE_BYTES)
-		return true;
-	for (uint64_t i = 0; i < backlog; i++)
-		if (output->ring[(tail + i) % RING_BYTES] == '\n')
-			return true;
-	return false;
-}
-
 static bool has_work(const struct console_output *output, enum output_state state)
 {
-	if (atomic_load(&output->stopping))
+	if (has_message(output))
 		return true;
 	if (state == OUTPUT_GONE)
 		return false;
-	if (atomic_load(&output->offered_fd) >= 0)
-		return true;
-	switch (state) {
-	case OUTPUT_DETACHED:
-		return backlog_bytes(output) > DETACHED_BYTES;
-	case OUTPUT_NAPPING:
-		return atomic_load(&output->flushing) || line_is_ready(output);
-	default:
-		return backlog_bytes(output) > 0;
-	}
+	return backlog_bytes(output) > (state == OUTPUT_DETACHED ? DETACHED_BYTES : 0);
 }
 
-/* Sleeps until there is something to do. After a write it naps first: what follows within a
- * moment, bytes of the same line most likely, is then written at once and costs the guest no
- * wake-up. */
+/* Sleeps until there is something to do. */
 static void wait_for_work(struct console_output *output)
 {
 	struct pollfd fds = {.fd = output->wake_fd, .events = POLLIN};
 	enum output_state state = atomic_load(&output->state);
-	uint64_t count;
-
-	if (output->woken && read(output->wake_fd, &count, sizeof(count)) > 0)
-		output->woken = false;
+	take_wakes(output);
 	if (state != OUTPUT_GONE) {
-		state = output->fd < 0 ? OUTPUT_DETACHED
-			: output->nap  ? OUTPUT_NAPPING
-				       : OUTPUT_ASLEEP;
+		state = output->fd < 0 ? OUTPUT_DETACHED : OUTPUT_ASLEEP;
 		atomic_store(&output->state, state);
 	}
 	tell_flusher(output);
 	if (!has_work(output, state))
-		output->woken = poll(&fds, 1, state == OUTPUT_NAPPING ? NAP_MS : -1) > 0;
-	output->nap = false;
+		output->woken = poll(&fds, 1, -1) > 0;
 	if (state != OUTPUT_GONE)
 		atomic_store(&output->state, OUTPUT_BUSY);
 }
@@ -310,7 +301,7 @@ static void *output_main(void *argument)
 		uint64_t backlog = backlog_bytes(output);
 
 		take_offer(output);
-		if (output->fd >= 0 && backlog && !output->nap)
+		if (output->fd >= 0 && backlog)
 			write_some(output);
 		else if (output->fd < 0 && backlog > DETACHED_BYTES)
 			advance_tail(output, backlog - SCROLLBACK_BYTES);

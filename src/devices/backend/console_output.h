@@ -25,11 +25,10 @@ enum output_reader {
 
 /* What the output thread is doing, as far as the producer has to know: when to wake it. */
 enum output_state {
-	OUTPUT_BUSY,	 /* it will look again by itself */
-	OUTPUT_NAPPING,	 /* it has just written and looks again in a moment: wake it for a line */
-	OUTPUT_ASLEEP,	 /* wake it for a byte */
+	OUTPUT_BUSY,     /* it will look again by itself, in a moment at most */
+	OUTPUT_ASLEEP,   /* wake it for a byte */
 	OUTPUT_DETACHED, /* no reader: wake it only to trim the backlog */
-	OUTPUT_GONE,	 /* never again: discard */
+	OUTPUT_GONE,     /* never again: discard */
 };
 
 struct console_output {
@@ -48,7 +47,6 @@ struct console_output {
 	int fd; /* owned, except a pty's; -1: no reader */
 	bool is_socket;
 	bool failing;
-	bool nap;
 	bool woken;
 	/* [atomic] messages */
 	atomic_int offered_fd; /* a new reader, -1: none */

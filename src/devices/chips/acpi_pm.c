@@ -11,27 +11,27 @@
 #include "clock.h"
 
 #define PM1_STS 0x0
-#define PM1_EN	0x2
+#define PM1_EN  0x2
 #define PM1_CNT 0x4
-#define PM_TMR	0x8
+#define PM_TMR  0x8
 
 /* ACPI 6.5 4.8.3.1.1 and 4.8.3.1.2: the same bits in PM1_STS and PM1_EN. */
-#define PM1_TMR	   UINT16_C(0x0001)
-#define PM1_GBL	   UINT16_C(0x0020)
+#define PM1_TMR    UINT16_C(0x0001)
+#define PM1_GBL    UINT16_C(0x0020)
 #define PM1_PWRBTN UINT16_C(0x0100)
 #define PM1_SLPBTN UINT16_C(0x0200)
-#define PM1_RTC	   UINT16_C(0x0400)
+#define PM1_RTC    UINT16_C(0x0400)
 
 /* ACPICA reads an enable bit back and calls hardware that forgot it broken. */
 #define PM1_EN_WRITABLE (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC)
 
 /* ACPI 6.5 4.8.3.2.1. GBL_RLS and SLP_EN read as zero. */
-#define CNT_SCI_EN	  UINT16_C(0x0001)
-#define CNT_BM_RLD	  UINT16_C(0x0002)
-#define CNT_SLP_TYP	  UINT16_C(0x1c00)
+#define CNT_SCI_EN        UINT16_C(0x0001)
+#define CNT_BM_RLD        UINT16_C(0x0002)
+#define CNT_SLP_TYP       UINT16_C(0x1c00)
 #define CNT_SLP_TYP_SHIFT 10
-#define CNT_SLP_EN	  UINT16_C(0x2000)
-#define SLP_TYP_S5	  5
+#define CNT_SLP_EN        UINT16_C(0x2000)
+#define SLP_TYP_S5        5
 
 #define PM_TIMER_HZ   UINT64_C(3579545)
 #define TOP_BIT_SHIFT 31 /* of the 32-bit timer: it changes every 600 s */
@@ -135,7 +135,7 @@ static void acpi_pm_write(void *device, uint64_t offset, unsigned int size, uint
 	part = written_part(offset, size, value, PM1_CNT, &mask);
 	pm->control = (uint16_t)((pm->control & ~mask) | (part & (CNT_BM_RLD | CNT_SLP_TYP)));
 	power_off = (part & CNT_SLP_EN) &&
-		    (pm->control & CNT_SLP_TYP) >> CNT_SLP_TYP_SHIFT == SLP_TYP_S5;
+	            (pm->control & CNT_SLP_TYP) >> CNT_SLP_TYP_SHIFT == SLP_TYP_S5;
 
 	settle(pm);
 	pthread_mutex_unlock(&pm->lock);

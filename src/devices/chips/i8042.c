@@ -10,34 +10,34 @@
 #include "i8042.h"
 
 #define STATUS_OUTPUT_FULL 0x01
-#define STATUS_SYSTEM	   0x04
-#define STATUS_COMMAND	   0x08
-#define STATUS_UNLOCKED	   0x10
+#define STATUS_SYSTEM      0x04
+#define STATUS_COMMAND     0x08
+#define STATUS_UNLOCKED    0x10
 #define STATUS_AUXILIARY   0x20
-#define STATUS_TIMEOUT	   0x40
+#define STATUS_TIMEOUT     0x40
 
-#define CONFIGURATION_KEYBOARD_IRQ	 0x01
-#define CONFIGURATION_SYSTEM		 0x04
-#define CONFIGURATION_KEYBOARD_DISABLED	 0x10
+#define CONFIGURATION_KEYBOARD_IRQ       0x01
+#define CONFIGURATION_SYSTEM             0x04
+#define CONFIGURATION_KEYBOARD_DISABLED  0x10
 #define CONFIGURATION_AUXILIARY_DISABLED 0x20 /* stuck: that there is one is never claimed */
-#define CONFIGURATION_TRANSLATE		 0x40
+#define CONFIGURATION_TRANSLATE          0x40
 #define CONFIGURATION_RESET \
 	(CONFIGURATION_SYSTEM | CONFIGURATION_AUXILIARY_DISABLED | CONFIGURATION_TRANSLATE)
 
 #define COMMAND_READ_CONFIGURATION  0x20 /* to 0x3f: the controller's memory; this is its first */
 #define COMMAND_WRITE_CONFIGURATION 0x60 /* to 0x7f */
-#define COMMAND_AUXILIARY_TEST	    0xa9
-#define COMMAND_SELF_TEST	    0xaa
-#define COMMAND_KEYBOARD_TEST	    0xab
+#define COMMAND_AUXILIARY_TEST      0xa9
+#define COMMAND_SELF_TEST           0xaa
+#define COMMAND_KEYBOARD_TEST       0xab
 #define COMMAND_KEYBOARD_DISABLE    0xad
-#define COMMAND_KEYBOARD_ENABLE	    0xae
-#define COMMAND_READ_INPUT_PORT	    0xc0
+#define COMMAND_KEYBOARD_ENABLE     0xae
+#define COMMAND_READ_INPUT_PORT     0xc0
 #define COMMAND_READ_OUTPUT_PORT    0xd0
 #define COMMAND_WRITE_OUTPUT_PORT   0xd1
-#define COMMAND_KEYBOARD_LOOP	    0xd2
-#define COMMAND_AUXILIARY_LOOP	    0xd3
-#define COMMAND_AUXILIARY_WRITE	    0xd4
-#define COMMAND_PULSE		    0xf0 /* to 0xff: pulls each line whose bit is 0 */
+#define COMMAND_KEYBOARD_LOOP       0xd2
+#define COMMAND_AUXILIARY_LOOP      0xd3
+#define COMMAND_AUXILIARY_WRITE     0xd4
+#define COMMAND_PULSE               0xf0 /* to 0xff: pulls each line whose bit is 0 */
 
 #define OUTPUT_PORT_NOT_RESET 0x01 /* bit 0 of the output port and of COMMAND_PULSE */
 
@@ -45,12 +45,12 @@
 #define REPLY_CLOCK_STUCK_LOW  0x01
 #define REPLY_INPUT_PORT       0x80 /* not locked */
 #define REPLY_OUTPUT_PORT      0xcf /* not in reset, A20 open */
-#define REPLY_RESEND	       0xfe
+#define REPLY_RESEND           0xfe
 
 static void settle_irq(struct i8042 *i8042)
 {
 	bool level = i8042->output_status && !(i8042->output_status & STATUS_AUXILIARY) &&
-		     (i8042->configuration & CONFIGURATION_KEYBOARD_IRQ);
+	             (i8042->configuration & CONFIGURATION_KEYBOARD_IRQ);
 
 	if (level == i8042->irq_level)
 		return;

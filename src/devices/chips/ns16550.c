@@ -28,36 +28,36 @@ enum {
 	REG_SCR = 7,
 };
 
-#define IER_RDI	 0x01 /* received data available */
+#define IER_RDI  0x01 /* received data available */
 #define IER_THRI 0x02 /* transmitter holding register empty */
 #define IER_RLSI 0x04 /* receiver line status */
-#define IER_MSI	 0x08 /* modem status */
+#define IER_MSI  0x08 /* modem status */
 #define IER_MASK 0x0f
 
-#define IIR_NONE	 0x01
-#define IIR_MSI		 0x00
-#define IIR_THRI	 0x02
-#define IIR_RDI		 0x04
-#define IIR_RLSI	 0x06
-#define IIR_TIMEOUT	 0x0c
+#define IIR_NONE         0x01
+#define IIR_MSI          0x00
+#define IIR_THRI         0x02
+#define IIR_RDI          0x04
+#define IIR_RLSI         0x06
+#define IIR_TIMEOUT      0x0c
 #define IIR_FIFO_ENABLED 0xc0
 
-#define FCR_ENABLE	0x01
-#define FCR_CLEAR_RX	0x02
+#define FCR_ENABLE      0x01
+#define FCR_CLEAR_RX    0x02
 #define FCR_TRIGGER_BIT 6
 
 #define LCR_DLAB 0x80
 
-#define MCR_DTR	 0x01
-#define MCR_RTS	 0x02
+#define MCR_DTR  0x01
+#define MCR_RTS  0x02
 #define MCR_OUT1 0x04
 #define MCR_OUT2 0x08
 #define MCR_LOOP 0x10
 #define MCR_MASK 0x1f
 
-#define LSR_DATA_READY	0x01
-#define LSR_OVERRUN	0x02
-#define LSR_THR_EMPTY	0x20
+#define LSR_DATA_READY  0x01
+#define LSR_OVERRUN     0x02
+#define LSR_THR_EMPTY   0x20
 #define LSR_TRANS_EMPTY 0x40
 
 #define MSR_DELTA_CTS 0x01
@@ -65,10 +65,10 @@ enum {
 #define MSR_TRAIL_RI  0x04
 #define MSR_DELTA_DCD 0x08
 #define MSR_DELTAS    0x0f
-#define MSR_CTS	      0x10
-#define MSR_DSR	      0x20
-#define MSR_RI	      0x40
-#define MSR_DCD	      0x80
+#define MSR_CTS       0x10
+#define MSR_DSR       0x20
+#define MSR_RI        0x40
+#define MSR_DCD       0x80
 
 #define DIVISOR_115200 1 /* firmware would have programmed something */
 

@@ -9,8 +9,8 @@
 
 #include <stdatomic.h>
 
-#define RST_CNT_SYS_RST	 0x02
-#define RST_CNT_RST_CPU	 0x04
+#define RST_CNT_SYS_RST  0x02
+#define RST_CNT_RST_CPU  0x04
 #define RST_CNT_FULL_RST 0x08
 
 static uint64_t reset_control_read(void *device, uint64_t offset, unsigned int size)

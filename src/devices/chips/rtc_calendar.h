@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SECONDS_PER_DAY		 INT64_C(86400)
+#define SECONDS_PER_DAY          INT64_C(86400)
 #define CALENDAR_DAYS_UNTIL_1970 INT64_C(719528)
 
 struct calendar_time {

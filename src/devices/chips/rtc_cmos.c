@@ -31,23 +31,23 @@ enum {
 	REG_C = 0x0c,
 	REG_D = 0x0d,
 	REG_EQUIPMENT = 0x14,
-	REG_BASE_MEMORY = 0x15,	  /* 16 bits, KiB */
-	REG_EXTENDED_1M = 0x17,	  /* 16 bits, KiB above 1 MiB */
-	REG_CHECKSUM = 0x2e,	  /* 16 bits, high byte first: sum of 0x10 to 0x2d */
+	REG_BASE_MEMORY = 0x15,   /* 16 bits, KiB */
+	REG_EXTENDED_1M = 0x17,   /* 16 bits, KiB above 1 MiB */
+	REG_CHECKSUM = 0x2e,      /* 16 bits, high byte first: sum of 0x10 to 0x2d */
 	REG_EXTENDED_1M_2 = 0x30, /* as found by the self-test */
 	REG_EXTENDED_16M = 0x34,  /* 16 bits, 64 KiB units above 16 MiB */
-	REG_EXTENDED_4G = 0x5b,	  /* 24 bits, 64 KiB units above 4 GiB */
+	REG_EXTENDED_4G = 0x5b,   /* 24 bits, 64 KiB units above 4 GiB */
 };
 
-#define A_UIP		0x80
-#define A_DIVIDER	0x70
+#define A_UIP           0x80
+#define A_DIVIDER       0x70
 #define A_DIVIDER_32KHZ 0x20 /* larger values hold the divider in reset */
-#define A_RATE		0x0f
-#define A_RATE_1024HZ	6
+#define A_RATE          0x0f
+#define A_RATE_1024HZ   6
 
-#define B_SET	 0x80
+#define B_SET    0x80
 #define B_BINARY 0x04
-#define B_24H	 0x02
+#define B_24H    0x02
 
 /* The same bits enable in B and tell in C. */
 #define BC_PERIODIC 0x40
@@ -55,14 +55,14 @@ enum {
 #define BC_UPDATE   0x10
 #define BC_EVENTS   (BC_PERIODIC | BC_ALARM | BC_UPDATE)
 #define B_SQUARE    0x08
-#define C_IRQ	    0x80
-#define D_VALID	    0x80
+#define C_IRQ       0x80
+#define D_VALID     0x80
 
-#define HOURS_PM	0x80 /* in the 12-hour form */
-#define ALARM_ANY	0xc0
-#define EQUIPMENT_FPU	0x02
-#define OSCILLATOR_HZ	UINT64_C(32768)
-#define UIP_AHEAD_NS	UINT64_C(244141)	     /* datasheet, "Update Cycle": t_BUC */
+#define HOURS_PM        0x80 /* in the 12-hour form */
+#define ALARM_ANY       0xc0
+#define EQUIPMENT_FPU   0x02
+#define OSCILLATOR_HZ   UINT64_C(32768)
+#define UIP_AHEAD_NS    UINT64_C(244141)             /* datasheet, "Update Cycle": t_BUC */
 #define FIRST_UPDATE_NS (NANOSECONDS_PER_SECOND / 2) /* after a divider reset */
 
 /* Deadlines are in monotonic time, events in the host's UTC: a step of that is noticed by then. */
@@ -71,7 +71,7 @@ enum {
 /* One reading of the host's clocks, as the guest's clock. */
 struct moment {
 	uint64_t total_ns; /* since 1970, offset_seconds left out: the divider's state */
-	int64_t second;	   /* of the calendar (since the year 0) */
+	int64_t second;    /* of the calendar (since the year 0) */
 	uint64_t ns;
 	uint64_t monotonic_ns;
 };
@@ -167,7 +167,7 @@ static int64_t parse_time(const struct rtc_cmos *rtc)
 	const uint8_t *bytes = rtc->bytes;
 	struct calendar_time time = {
 		.year = (int64_t)decode(rtc, bytes[RTC_CMOS_CENTURY]) * 100 +
-			clamp(decode(rtc, bytes[REG_YEAR]), 0, 99),
+	                clamp(decode(rtc, bytes[REG_YEAR]), 0, 99),
 		.month = clamp(decode(rtc, bytes[REG_MONTH]), 1, 12),
 		.day = clamp(decode(rtc, bytes[REG_DAY]), 1, 31),
 		.hour = clamp(decode_hour(rtc, bytes[REG_HOURS]), 0, 23),
@@ -250,7 +250,7 @@ static uint64_t next_event_ns(const struct rtc_cmos *rtc, const struct moment *m
 		wait_ns = NANOSECONDS_PER_SECOND - moment->ns;
 	if (!is_stopped(rtc) && (enabled & BC_ALARM) && next_alarm(rtc, moment->second, &alarm)) {
 		uint64_t alarm_ns = (uint64_t)(alarm - moment->second) * NANOSECONDS_PER_SECOND -
-				    moment->ns;
+		                    moment->ns;
 
 		wait_ns = alarm_ns < wait_ns ? alarm_ns : wait_ns;
 	}
@@ -333,7 +333,7 @@ static void write_control(struct rtc_cmos *rtc, const struct moment *moment, uin
 		uint64_t host_ns = (moment->total_ns - rtc->offset_ns) % NANOSECONDS_PER_SECOND;
 
 		rtc->offset_ns = (NANOSECONDS_PER_SECOND + FIRST_UPDATE_NS - host_ns) %
-				 NANOSECONDS_PER_SECOND;
+		                 NANOSECONDS_PER_SECOND;
 	}
 	if (was_stopped && !is_stopped(rtc))
 		set_second(rtc, parse_time(rtc));
@@ -341,7 +341,7 @@ static void write_control(struct rtc_cmos *rtc, const struct moment *moment, uin
 
 static void write_register(struct rtc_cmos *rtc, const struct moment *moment, uint8_t value)
 {
-	uint64_t old_period = period_ticks(rtc);
+	uint64_t old_period = period_ticks(rtc), new_period;
 
 	switch (rtc->index) {
 	case REG_A:
@@ -361,10 +361,11 @@ static void write_register(struct rtc_cmos *rtc, const struct moment *moment, ui
 		set_second(rtc, parse_time(rtc));
 		break;
 	}
-	if (period_ticks(rtc) && period_ticks(rtc) != old_period) {
+	new_period = period_ticks(rtc);
+	if (new_period && new_period != old_period) {
 		struct moment after = now(rtc);
 
-		rtc->seen_period = oscillator_ticks(&after) / period_ticks(rtc);
+		rtc->seen_period = oscillator_ticks(&after) / new_period;
 	}
 }
 

@@ -10,27 +10,27 @@
 #include <errno.h>
 #include <stddef.h>
 
-#define REG_VENDOR_ID	    0x00
-#define REG_DEVICE_ID	    0x02
-#define REG_COMMAND	    0x04
-#define REG_STATUS	    0x06
-#define REG_REVISION	    0x08 /* and the class code in the three bytes above */
-#define REG_BAR0	    0x10
-#define REG_SUBSYSTEM	    0x2c /* vendor, then device */
+#define REG_VENDOR_ID       0x00
+#define REG_DEVICE_ID       0x02
+#define REG_COMMAND         0x04
+#define REG_STATUS          0x06
+#define REG_REVISION        0x08 /* and the class code in the three bytes above */
+#define REG_BAR0            0x10
+#define REG_SUBSYSTEM       0x2c /* vendor, then device */
 #define REG_CAPABILITIES    0x34
 #define REG_INTERRUPT_LINE  0x3c
 #define REG_INTERRUPT_PIN   0x3d
-#define CAPABILITY_AREA	    0x40
+#define CAPABILITY_AREA     0x40
 #define CAPABILITY_AREA_END 0x100
 
-#define COMMAND_IO	     0x0001U
-#define COMMAND_MEMORY	     0x0002U
-#define COMMAND_MASTER	     0x0004U
+#define COMMAND_IO           0x0001U
+#define COMMAND_MEMORY       0x0002U
+#define COMMAND_MASTER       0x0004U
 #define COMMAND_INTX_DISABLE 0x0400U
 #define STATUS_CAPABILITIES  0x0010U
 
-#define BAR_IO		 0x1U
-#define BAR_64_BIT	 0x4U
+#define BAR_IO           0x1U
+#define BAR_64_BIT       0x4U
 #define BAR_PREFETCHABLE 0x8U
 
 static bool is_inside(unsigned int reg, unsigned int size)

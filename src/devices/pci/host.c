@@ -6,16 +6,16 @@
 
 #include <errno.h>
 
-#define BRIDGE_VENDOR_ID	   0x1b36 /* Red Hat's generic PCIe host bridge, known everywhere */
-#define BRIDGE_DEVICE_ID	   0x0008
+#define BRIDGE_VENDOR_ID           0x1b36 /* Red Hat's generic PCIe host bridge, known everywhere */
+#define BRIDGE_DEVICE_ID           0x0008
 #define BRIDGE_SUBSYSTEM_VENDOR_ID 0x1af4
-#define BRIDGE_SUBSYSTEM_ID	   0x1100
-#define BRIDGE_CLASS_CODE	   0x060000
+#define BRIDGE_SUBSYSTEM_ID        0x1100
+#define BRIDGE_CLASS_CODE          0x060000
 
-#define ADDRESS_ENABLE	 0x80000000U
+#define ADDRESS_ENABLE   0x80000000U
 #define ADDRESS_WRITABLE 0x80fffffcU /* reserved bits read as zero */
-#define PORT_RESET	 0x1	     /* 0xcf9 */
-#define PORT_DATA	 0x4	     /* 0xcfc to 0xcff */
+#define PORT_RESET       0x1         /* 0xcf9 */
+#define PORT_DATA        0x4         /* 0xcfc to 0xcff */
 
 /* The function at bus, device and function number as both mechanisms pack them (8, 5 and 3 bits);
  * NULL when absent. */

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Tests the scripts that prepare guests: extract-vmlinux, make-initrd and the choice of modules.
+
+Images, archives and modules are made here from their specifications; nothing is fetched.
+"""
+
+import bz2
+import gzip
+import lzma
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS / "lib"))
+
+import kernel_modules  # noqa: E402
+
+ELF = b"\x7fELF" + os.urandom(100_000) + bytes(400_000)
+
+
+def script(name, *arguments):
+    return subprocess.run([SCRIPTS / name, *arguments], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def piped(*command):
+    return subprocess.run(command, input=ELF, capture_output=True, check=True).stdout
+
+
+def bzimage(payload, protocol=0x20F, length=None):
+    """Linux Documentation/arch/x86/boot.rst: 7 setup sectors, then the payload 64 bytes on."""
+    image = bytearray(8 * 512)
+    image[0x1F1] = 7
+    image[0x1FE:0x206] = b"\x55\xaa\xeb\x6aHdrS"
+    struct.pack_into("<H", image, 0x206, protocol)
+    struct.pack_into("<II", image, 0x248, 64, len(payload) if length is None else length)
+    return bytes(image) + bytes(64) + payload + b"behind"
+
+
+class WithScratch(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = Path(scratch.name)
+
+
+class ExtractVmlinuxTest(WithScratch):
+    SIZE = struct.pack("<I", len(ELF))
+
+    def extract(self, image):
+        (self.scratch / "image").write_bytes(image)
+        return script("extract-vmlinux", self.scratch / "image", self.scratch / "vmlinux")
+
+    def test_every_format(self):
+        filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
+        payloads = {
+            "gzip": gzip.compress(ELF),
+            "xz": lzma.compress(ELF, check=lzma.CHECK_CRC32, filters=filters) + self.SIZE,
+            "lzma": lzma.compress(ELF, lzma.FORMAT_ALONE) + self.SIZE,
+            "bzip2": bz2.compress(ELF) + self.SIZE,
+        }
+        for name, options in (("zstd", ["-19"]), ("lz4", ["-l", "-9"])):
+            if shutil.which(name):
+                payloads[name] = piped(name, *options) + self.SIZE
+        for name, payload in payloads.items():
+            with self.subTest(name):
+                result = self.extract(bzimage(payload))
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertEqual((self.scratch / "vmlinux").read_bytes(), ELF)
+
+    def test_what_is_refused(self):
+        payload = gzip.compress(ELF)
+        for message, image in (
+                ("no x86 bzImage", b""),
+                ("no x86 bzImage", bytes(10_000)),
+                ("no x86 bzImage", bzimage(payload)[:0x24F]),
+                ("boot protocol 2.07", bzimage(payload, protocol=0x207)),
+                ("outside of the file", bzimage(payload, length=0xFFFFFFFF)),
+                ("outside of the file", bzimage(payload, length=0)),
+                ("outside of the file", bzimage(payload)[:-100]),
+                ("unknown way", bzimage(b"x" * 100)),
+                ("gzip data is damaged", bzimage(payload, length=len(payload) // 2)),
+                ("gzip data is damaged", bzimage(gzip.compress(b"no ELF file" * 10))),
+                ("xz data is damaged", bzimage(lzma.compress(ELF)[:-1000] + self.SIZE))):
+            with self.subTest(message):
+                result = self.extract(image)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(message, result.stderr)
+                self.assertEqual(result.stderr.count("\n"), 1)
+                self.assertEqual(os.listdir(self.scratch), ["image"])
+
+
+def cpio_entries(data):
+    """{name: (mode, device numbers, content)}, by buffer-format.rst."""
+    entries, position, numbers = {}, 0, []
+    while True:
+        assert data[position:position + 6] == b"070701", position
+        fields = [int(data[position + 6 + 8 * i:position + 14 + 8 * i], 16) for i in range(13)]
+        name_end = position + 110 + fields[11]
+        name = data[position + 110:name_end - 1].decode()
+        content = (name_end + 3) & ~3
+        if name == "TRAILER!!!":
+            assert len(set(numbers)) == len(numbers)
+            return entries
+        assert fields[2:4] == [0, 0] and fields[5] == 0, "owner or time"
+        assert "/" not in name or name.rpartition("/")[0] in entries, "no parent"
+        numbers.append(fields[0])
+        entries[name] = (fields[1], fields[9:11], data[content:content + fields[6]])
+        position = (content + fields[6] + 3) & ~3
+
+
+class MakeInitrdTest(WithScratch):
+    def make(self, *arguments):
+        result = script("make-initrd", self.scratch / "initrd", *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return (self.scratch / "initrd").read_bytes()
+
+    def test_contents(self):
+        tree = self.scratch / "tree"
+        tree.mkdir()
+        (tree / "tool").write_bytes(b"abc")
+        (tree / "tool").chmod(0o751)
+        (tree / "link").symlink_to("tool")
+        data = self.make("--add", f"{tree}:/opt/deep/tree")
+        entries = cpio_entries(data)
+        self.assertEqual(entries["opt/deep/tree/tool"], (0o100751, [0, 0], b"abc"))
+        self.assertEqual(entries["opt/deep/tree/link"], (0o120777, [0, 0], b"tool"))
+        self.assertEqual(entries["dev/console"][:2], (0o020600, [5, 1]))
+        self.assertEqual(entries["bin/busybox"][2][:4], b"\x7fELF")
+        self.assertIn(b"guest userspace is up", entries["init"][2])
+
+        (tree / "tool").touch()
+        self.assertEqual(self.make("--add", f"{tree}:/opt/deep/tree"), data)
+        packed = self.make("--compress", "gzip", "--add", f"{tree}:/opt/deep/tree")
+        self.assertEqual(gzip.decompress(packed), data)
+        self.assertEqual(packed[4:8], bytes(4), "gzip's time")
+
+    def test_an_init_of_ones_own_and_libraries(self):
+        (self.scratch / "init").write_text("#!/bin/sh\n")
+        entries = cpio_entries(self.make("--init", self.scratch / "init", "--with-libs",
+                                         "--add", f"{sys.executable}:/bin/python"))
+        self.assertEqual(entries["init"][2], b"#!/bin/sh\n")
+        self.assertTrue([name for name in entries if name.rpartition("/")[2] == "libc.so.6"])
+        self.assertTrue([name for name in entries if name.rpartition("/")[2].startswith("ld-")])
+
+    def test_what_is_refused(self):
+        for addition in ("x", "/nowhere:/x", f"{__file__}:/a/../b"):
+            with self.subTest(addition):
+                result = script("make-initrd", self.scratch / "initrd", "--add", addition)
+                self.assertEqual(result.returncode, 1)
+                self.assertTrue(result.stderr.startswith("make-initrd: "), result.stderr)
+                self.assertEqual(os.listdir(self.scratch), [])
+
+
+class KernelModulesTest(WithScratch):
+    def module(self, name, depends, pack=bytes, suffix=""):
+        path = self.scratch / "kernel" / f"{name}.ko{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(pack(b"\x7fELF..\0license=GPL\0depends=" + depends + b"\0name=x\0"))
+
+    def test_order(self):
+        (self.scratch / "modules.builtin").write_text("kernel/drivers/char/built-in.ko\n")
+        self.module("top-one", b"left,right", lzma.compress, ".xz")
+        self.module("left", b"bottom,built_in")
+        self.module("right", b"bottom")
+        self.module("bottom", b"")
+        modules = kernel_modules.Modules(self.scratch)
+        found = modules.with_dependencies(["built-in", "top_one", "left"])
+        self.assertEqual([name for name, _ in found],
+                         ["bottom.ko", "left.ko", "right.ko", "top_one.ko"])
+        self.assertTrue(all(content.startswith(b"\x7fELF") for _, content in found))
+
+    def test_what_is_refused(self):
+        self.module("a", b"b")
+        self.module("b", b"a")
+        self.module("c", b"nowhere")
+        modules = kernel_modules.Modules(self.scratch)
+        for name, message in (("a", "circle"), ("c", "no module 'nowhere'")):
+            with self.assertRaisesRegex(kernel_modules.ModuleError, message):
+                modules.with_dependencies([name])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
