@@ -13,8 +13,8 @@
 
 #define PART_OF_SECOND 200 /* measure for 5 ms */
 
-/* At divide by 16: 4 ms of a bus clock of 1 GHz, which is KVM's. */
-#define HEARTBEAT_COUNT 250000
+/* At divide by 16: 16 ms of a bus clock of 1 GHz, which is KVM's. */
+#define HEARTBEAT_COUNT 1000000
 
 uint16_t pm_timer_port(void)
 {
@@ -114,6 +114,7 @@ void heartbeat_start(void)
 
 void heartbeat_stop(void)
 {
+	apic_write(APIC_TIMER_INITIAL, 0);
 	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
 }
 
