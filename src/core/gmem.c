@@ -20,12 +20,20 @@
 static int map_region(
 	struct gmem_region *region, const struct gmem_options *options, int fd, struct err *err)
 {
-	int flags = MAP_NORESERVE;
+	bool huge = options->backing == GMEM_BACKING_HUGETLB;
+	int flags = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
 	void *host;
 
-	flags |= fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+	/* Huge pages are reserved now: a pool that runs dry later would be a SIGBUS. */
+	if (!huge)
+		flags |= MAP_NORESERVE;
 	host = mmap(NULL, region->size_bytes, PROT_READ | PROT_WRITE, flags, fd,
 		(off_t)region->fd_offset);
+	if (host == MAP_FAILED && huge)
+		return err_set(err, errno,
+			"guest memory: the host's pool of 2 MiB pages cannot give %" PRIu64
+			" MiB: enlarge it (vm.nr_hugepages, see hull doctor)",
+			region->size_bytes >> 20);
 	if (host == MAP_FAILED)
 		return err_set_errno(err, errno,
 			"guest memory: mapping %" PRIu64
@@ -37,7 +45,7 @@ static int map_region(
 	 */
 	(void)madvise(host, region->size_bytes, MADV_DONTDUMP);
 	(void)madvise(host, region->size_bytes, MADV_DONTFORK);
-	if (options->transparent_huge_pages && options->backing != GMEM_BACKING_HUGETLB) {
+	if (options->transparent_huge_pages && !huge) {
 		uint64_t skipped = region->base.address < HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : 0;
 
 		/* The first 2 MiB hold boot tables and a few small pages: a huge page there would
