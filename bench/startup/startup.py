@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -135,7 +136,8 @@ def describe_host():
     except OSError:
         pass
     virtualisation = [flag for flag in ("vmx", "svm") if flag in flags]
-    return {"kernel": platform.release(), "cpu": model, "cpus": os.cpu_count(),
+    release = re.match(r"\d+(\.\d+)*", platform.release())
+    return {"kernel": release.group(0) if release else "unknown", "cpu": model, "cpus": os.cpu_count(),
             "kvm": virtualisation[0] if virtualisation else "software",
             "load": round(os.getloadavg()[0], 2)}
 
@@ -188,9 +190,16 @@ def compare(baseline_path, summary, ratios):
         print(f"  hull's own anonymous memory: {now:.0f} KiB, was {before:.0f} KiB")
 
 
+def rounded(value):
+    """Three digits behind the point say more than the measurement does."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return round(value, 3) if isinstance(value, float) else value
+
+
 def write_json(path, document):
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
+        json.dump(rounded(document), file, indent=1)
         file.write("\n")
 
 
