@@ -8,6 +8,7 @@
 #pragma once
 
 #include "board.h"
+#include "bus.h"
 #include "err.h"
 #include "gmem.h"
 #include "text.h"
@@ -40,6 +41,14 @@ void arch_vm_destroy(struct arch_vm *arch);
 /* Identity and features of one vCPU; index 0 is the one that boots. */
 must_check int arch_vcpu_init(
 	const struct arch_vm *arch, int vcpu_fd, unsigned int index, struct err *err);
+
+/* Devices of the architecture's own that answer on the machine's buses. They outlive the VM, which
+ * is remade at a reset: vm_fd points to its current descriptor. */
+struct arch_platform;
+must_check int arch_platform_create(const int *vm_fd, struct bus *pio, struct bus *mmio,
+	struct arch_platform **ret_platform, struct err *err);
+void arch_platform_destroy(struct arch_platform *platform);
+void arch_platform_reset(struct arch_platform *platform); /* no vCPU runs */
 
 /* Where the platform's devices sit, by kind; the machine takes base, size and irq from here. */
 struct board_device arch_board_device(enum board_device_kind kind);

@@ -157,11 +157,15 @@ static int create_devices(struct machine *machine, struct err *err)
 		r = create_chips(machine, err);
 	if (r == 0)
 		r = create_pci(machine, err);
+	if (r == 0)
+		r = arch_platform_create(
+			&machine->vm.fd, &machine->pio, &machine->mmio, &machine->platform, err);
 	return r;
 }
 
 static void destroy_devices(struct machine *machine)
 {
+	arch_platform_destroy(machine->platform);
 	pci_host_fini(&machine->pci);
 	acpi_pm_fini(&machine->power);
 	rtc_cmos_fini(&machine->rtc);
@@ -181,6 +185,7 @@ static void reset_devices(struct machine *machine)
 	i8042_reset(&machine->i8042);
 	reset_control_reset(&machine->reset_control);
 	pci_host_reset(&machine->pci);
+	arch_platform_reset(machine->platform);
 }
 
 static int open_files(struct machine *machine, struct err *err)

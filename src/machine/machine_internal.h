@@ -60,6 +60,7 @@ struct machine {
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct pci_host pci;
+	struct arch_platform *platform;
 
 	/* The guest's half: made anew when the guest resets. */
 	struct gmem gmem;

@@ -105,6 +105,12 @@ grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the con
     "freestanding-guests": """
 "$FILES/guest_runner" --patience=120 "$HULL" "$FILES/firmware" 2>&1
 """,
+    # Without a paravirtual clock and a deadline timer the kernel turns to the PIT and the PM timer.
+    "legacy-clocks": """
+boot 0 -k $FILES/6.1-cloud -i $FILES/initrd -m 256M -c 2 --cpu=-kvmclock,-tsc_deadline_timer \\
+	-p hull_test=poweroff
+expect nproc 2; expect clocksource "(tsc|acpi_pm|tsc-early)"
+""",
     "triple-fault": """
 boot 122 -k $FILES/6.1-cloud -i $FILES/initrd -m 256M -p "hull_test=reboot reboot=t"
 """,

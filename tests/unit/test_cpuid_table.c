@@ -19,6 +19,7 @@ static struct cpuid_table *make_table(void)
 		{.function = 7, .index = 0, .flags = INDEXED, .ebx = 1u << 16 | 1u << 5},
 		{.function = 0x1f, .index = 0, .flags = INDEXED, .ebx = 2},
 		{.function = 0x1f, .index = 1, .flags = INDEXED, .ebx = 8},
+		{.function = 0x40000001, .eax = 1u << 24 | 1u << 5 | 1u << 3 | 1},
 		{.function = 0x80000001, .ecx = 1u << 2 | 1u << 22},
 		{.function = 0x80000008, .ecx = 0x7fff},
 		{.function = 0x8000001e, .eax = 99, .ebx = 99, .ecx = 99},
@@ -102,6 +103,10 @@ static void features(void **state)
 	assert_int_equal(cpuid_apply_features(table, "+vmx,-x2apic", NULL), 0);
 	assert_int_equal(entry(table, 1, 0)->ecx, 1u << 5);
 	assert_int_equal(entry(table, 0x80000001, 0)->ecx, 1u << 22);
+	free(table);
+	table = make_table();
+	assert_int_equal(cpuid_apply_features(table, "-kvmclock", NULL), 0);
+	assert_int_equal(entry(table, 0x40000001, 0)->eax, 1u << 5);
 	free(table);
 }
 

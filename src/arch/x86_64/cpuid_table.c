@@ -101,7 +101,9 @@ static const struct cpuid_feature features[] = {
 	{"pdpe1gb", 0x80000001, 0, EDX, 26, false},
 	{"rdtscp", 0x80000001, 0, EDX, 27, false},
 	{"clzero", 0x80000008, 0, EBX, 0, false},
+	{"kvmclock", 0x40000001, 0, EAX, 0, false},
 	{"kvmclock", 0x40000001, 0, EAX, 3, false},
+	{"kvmclock", 0x40000001, 0, EAX, 24, false},
 	{"kvm_steal_time", 0x40000001, 0, EAX, 5, false},
 	{"kvm_asyncpf", 0x40000001, 0, EAX, 4, false},
 };
@@ -140,15 +142,6 @@ int cpuid_get_supported(int kvm_fd, struct cpuid_table *table, struct err *err)
 	return 0;
 }
 
-static const struct cpuid_feature *feature_by_name(const char *name, size_t length)
-{
-	for (size_t i = 0; i < array_size(features); i++)
-		if (strlen(features[i].name) == length &&
-			memcmp(features[i].name, name, length) == 0)
-			return &features[i];
-	return NULL;
-}
-
 static void clear_feature(struct cpuid_table *table, const struct cpuid_feature *feature)
 {
 	struct kvm_cpuid_entry2 *entry = find(table, feature->leaf, feature->subleaf);
@@ -157,37 +150,55 @@ static void clear_feature(struct cpuid_table *table, const struct cpuid_feature 
 		*register_of(entry, feature->in) &= ~(1u << feature->bit);
 }
 
-/* One pass over the words; added[i] is set for each "+name". */
+static bool has_name(const struct cpuid_feature *feature, const char *name, size_t length)
+{
+	return strlen(feature->name) == length && memcmp(feature->name, name, length) == 0;
+}
+
+/* One "-name" or "+name"; added[i] is set for what was added. A name may stand for several bits. */
+static int apply_word(
+	struct cpuid_table *table, const char *word, size_t length, bool *added, struct err *err)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < array_size(features); i++) {
+		struct kvm_cpuid_entry2 *entry;
+
+		if (!has_name(&features[i], word + 1, length - 1))
+			continue;
+		known = true;
+		if (!table)
+			continue;
+		if (word[0] == '-') {
+			clear_feature(table, &features[i]);
+			continue;
+		}
+		added[i] = true;
+		entry = find(table, features[i].leaf, features[i].subleaf);
+		if (!entry || !(*register_of(entry, features[i].in) & 1u << features[i].bit))
+			return err_set(err, ENOTSUP, "--cpu: this host's KVM does not offer '%s'",
+				features[i].name);
+	}
+	if (!known)
+		return err_set(err, EINVAL,
+			"--cpu: no CPU feature is called '%.*s' (names are those of /proc/cpuinfo)",
+			(int)length - 1, word + 1);
+	return 0;
+}
+
 static int scan_words(struct cpuid_table *table, const char *words, bool *added, struct err *err)
 {
 	while (*words) {
 		size_t length = strcspn(words, ",");
-		const struct cpuid_feature *feature;
+		int r;
 
 		if (length < 2 || (words[0] != '-' && words[0] != '+'))
 			return err_set(err, EINVAL,
 				"--cpu: '%.*s' is not -FEATURE or +FEATURE, as in --cpu=-avx512f",
 				(int)length, words);
-		feature = feature_by_name(words + 1, length - 1);
-		if (!feature)
-			return err_set(err, EINVAL,
-				"--cpu: no CPU feature is called '%.*s' (names are those of "
-				"/proc/cpuinfo)",
-				(int)length - 1, words + 1);
-		if (words[0] == '+') {
-			struct kvm_cpuid_entry2 *entry = table ? find(table, feature->leaf,
-									 feature->subleaf)
-			                                       : NULL;
-
-			added[feature - features] = true;
-			if (table && (!entry || !(*register_of(entry, feature->in) &
-							1u << feature->bit)))
-				return err_set(err, ENOTSUP,
-					"--cpu: this host's KVM does not offer '%s'",
-					feature->name);
-		} else if (table) {
-			clear_feature(table, feature);
-		}
+		r = apply_word(table, words, length, added, err);
+		if (r < 0)
+			return r;
 		words += length;
 		words += *words == ',';
 	}

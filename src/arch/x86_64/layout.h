@@ -46,6 +46,7 @@
 #define KVM_TSS_ADDRESS      UINT64_C(0xfffbd000) /* three pages, likewise */
 
 /* PIO. */
+#define PIO_PIT           0x40 /* 4 ports, and 0x61 */
 #define PIO_I8042         0x60 /* and 0x64 */
 #define RTC_CENTURY_INDEX 0x32 /* in the CMOS RAM */
 #define PIO_RTC           0x70

@@ -7,6 +7,7 @@
 #include "acpi.h"
 #include "boot.h"
 #include "layout.h"
+#include "pit.h"
 #include "smbios.h"
 #include "vcpu.h"
 
@@ -48,7 +49,6 @@ int arch_cpu_features_check(const char *words, struct err *err)
 static int create_interrupt_controllers(
 	int vm_fd, const struct arch_vm_options *options, struct err *err)
 {
-	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 	uint64_t identity = KVM_IDENTITY_ADDRESS;
 
 	/* KVM API 4.31 and 4.41: pages that Intel hosts need below 4 GiB, outside RAM. */
@@ -70,8 +70,6 @@ static int create_interrupt_controllers(
 	}
 	if (ioctl(vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
 		return err_set_errno(err, errno, "KVM cannot create its interrupt controllers");
-	if (ioctl(vm_fd, KVM_CREATE_PIT2, &pit) < 0)
-		return err_set_errno(err, errno, "KVM cannot create its interval timer");
 	return 0;
 }
 
@@ -111,6 +109,60 @@ void arch_vm_destroy(struct arch_vm *arch)
 		return;
 	free(arch->cpuid);
 	free(arch);
+}
+
+struct arch_platform {
+	struct pit pit;
+};
+
+int arch_platform_create(const int *vm_fd, struct bus *pio, struct bus *mmio,
+	struct arch_platform **ret_platform, struct err *err)
+{
+	struct arch_platform *platform = calloc(1, sizeof(*platform));
+	int r;
+
+	(void)mmio;
+	if (!platform)
+		return err_set_errno(err, ENOMEM, "the platform");
+	pit_init(&platform->pit, vm_fd);
+	r = bus_attach(pio,
+		&(struct bus_range){
+			.base = PIO_PIT,
+			.size = PIT_PORTS,
+			.ops = &pit_bus_ops,
+			.device = &platform->pit,
+			.name = "pit",
+		},
+		err);
+	if (r == 0)
+		r = bus_attach(pio,
+			&(struct bus_range){
+				.base = PIT_SPEAKER_PORT,
+				.size = 1,
+				.ops = &pit_speaker_bus_ops,
+				.device = &platform->pit,
+				.name = "speaker",
+			},
+			err);
+	if (r < 0) {
+		arch_platform_destroy(platform);
+		return r;
+	}
+	*ret_platform = platform;
+	return 0;
+}
+
+void arch_platform_destroy(struct arch_platform *platform)
+{
+	if (!platform)
+		return;
+	pit_fini(&platform->pit);
+	free(platform);
+}
+
+void arch_platform_reset(struct arch_platform *platform)
+{
+	pit_reset(&platform->pit);
 }
 
 struct board_device arch_board_device(enum board_device_kind kind)
