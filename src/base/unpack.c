@@ -87,7 +87,8 @@ static ssize_t fill_input(struct unpack *unpack, struct err *err)
 	size_t left = unpack->input_end - unpack->input_start;
 	ssize_t count;
 
-	memmove(unpack->input_buffer, unpack->input_buffer + unpack->input_start, left);
+	if (left)
+		memmove(unpack->input_buffer, unpack->input_buffer + unpack->input_start, left);
 	unpack->input_start = 0;
 	unpack->input_end = left;
 	count = fd_pread(unpack->input, unpack->input_buffer + left, BUFFER_BYTES - left,

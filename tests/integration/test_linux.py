@@ -195,9 +195,7 @@ def run_emulated(plan, scratch, cases, hull, files, qemu):
     scratch.mkdir()
     (scratch / "plan.json").write_text(json.dumps(plan))
     results = scratch / "results"
-    # One CPU a host: emulated CPUs that run at the same time do not always notice when one changes
-    # the code that another executes, and kernels patch themselves.
-    command = [ROOT / "tests/host/emulated-host", "--plan", scratch / "plan.json", "--cpus", "1",
+    command = [ROOT / "tests/host/emulated-host", "--plan", scratch / "plan.json",
                "--results", results, "--put-exec", hull, "--put", f"{files}:/files",
                "--put", f"{cases}:/cases", "--memory", "3G", "--timeout", "1500"]
     for library in ("libz.so.1",):  # hull opens it when a kernel is packed
