@@ -6,6 +6,10 @@
 #define SELECTOR_CODE64 0x08
 #define SELECTOR_DATA   0x10
 #define SELECTOR_CODE32 0x18
+/* Only in the table that user.c loads. */
+#define SELECTOR_TASK      0x20 /* two entries */
+#define SELECTOR_USER_DATA 0x33
+#define SELECTOR_USER_CODE 0x3b
 
 /* The page below 1 MiB where processors start; its number is the vector of the start-up IPI. */
 #define TRAMPOLINE_ADDRESS 0x10000

@@ -13,6 +13,8 @@
 #define PRESENT_WRITABLE 0x3
 #define PRESENT_LARGE    0x83
 #define ADDRESS_MASK     UINT64_C(0x000ffffffffff000)
+#define USER             UINT64_C(0x4)
+#define LARGE            UINT64_C(0x80)
 #define LARGE_PAGE_BYTES UINT64_C(0x200000)
 #define CPUID_GIB_PAGES  (1u << 26)
 #define CPUID_EXTENDED   0x80000001
@@ -76,4 +78,22 @@ bool paging_map(uint64_t address, uint64_t length)
 			return false;
 	}
 	return true;
+}
+
+static void allow_below(uint64_t *table, unsigned int levels)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		if (!table[i])
+			continue;
+		table[i] |= USER;
+		if (levels && !(table[i] & LARGE))
+			allow_below(physical(table[i] & ADDRESS_MASK), levels - 1);
+	}
+}
+
+void paging_allow_user(void)
+{
+	allow_below(boot_pml4, 2);
+	/* The translations of before are forgotten with CR3. */
+	__asm__ volatile("movq %0, %%cr3" : : "r"((uint64_t)(uintptr_t)boot_pml4) : "memory");
 }

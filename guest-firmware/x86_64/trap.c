@@ -85,16 +85,18 @@ void trap_unload(void)
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
+void trap_set_gate(unsigned int vector, uint64_t address)
+{
+	gates[vector] = (struct gate){(uint16_t)address, SELECTOR_CODE64, GATE_INTERRUPT,
+		(uint16_t)(address >> 16), (uint32_t)(address >> 32), 0};
+}
+
 void trap_init(void)
 {
 	out8(PIC1_DATA, 0xff);
 	out8(PIC2_DATA, 0xff);
-	for (size_t i = 0; i < VECTOR_COUNT; i++) {
-		uint64_t stub = (uintptr_t)vector_stubs + i * VECTOR_STUB_BYTES;
-
-		gates[i] = (struct gate){(uint16_t)stub, SELECTOR_CODE64, GATE_INTERRUPT,
-			(uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0};
-	}
+	for (unsigned int i = 0; i < VECTOR_COUNT; i++)
+		trap_set_gate(i, (uintptr_t)vector_stubs + i * UINT64_C(VECTOR_STUB_BYTES));
 	trap_load();
 }
 

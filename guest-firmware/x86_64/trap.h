@@ -21,6 +21,8 @@ struct trap_frame { /* as vectors.S lays it out */
 #define VECTOR_UART       0x31
 #define VECTOR_SCI        0x32
 #define VECTOR_IPI        0x33
+#define VECTOR_MESSAGE    0x34 /* to 0x37 */
+#define VECTOR_LINE       0x38
 #define VECTOR_SPURIOUS   0x3f
 
 /* Builds the table and loads it; masks both 8259s, whose vectors would look like exceptions. */
@@ -31,6 +33,9 @@ void trap_load(void);
 
 /* The handler runs with interrupts disabled; the APIC's end of interrupt follows it. */
 void trap_set_handler(unsigned int vector, void (*handler)(void));
+
+/* Enters code at the address instead of a handler. */
+void trap_set_gate(unsigned int vector, uint64_t address);
 
 /* Between watch and unwatch one exception of this vector is skipped over instead of ending the
  * guest; the instruction that raises it has this many bytes. */

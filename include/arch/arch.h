@@ -52,7 +52,18 @@ void arch_platform_reset(struct arch_platform *platform); /* no vCPU runs */
 
 /* Where the platform's devices sit, by kind; the machine takes base, size and irq from here. */
 struct board_device arch_board_device(enum board_device_kind kind);
+/* The index-th place for a virtio-mmio device; -ENOSPC when there are no more. */
+must_check int arch_board_virtio_mmio(unsigned int index, struct board_device *ret_device);
 void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes);
+
+/* KVM's routes for the board's own interrupt lines, as they are before anybody changes them; their
+ * number. *ret_gsis: the first GSI that is free for messages. */
+struct kvm_irq_routing_entry;
+unsigned int arch_irq_routes(
+	struct kvm_irq_routing_entry *entries, unsigned int capacity, unsigned int *ret_gsis);
+
+/* Does the interrupt controller tell messages apart by who sent them? */
+bool arch_msi_needs_device_id(void);
 
 /* Words that help a Linux kernel on this board, NULL-terminated; with_console: a UART is there and
  * shall carry the kernel's console. */

@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 enum board_device_kind {
-	BOARD_UART_16550, /* PIO, 8 ports */
-	BOARD_RTC_CMOS,   /* PIO, 2 ports */
-	BOARD_I8042,      /* PIO 0x60 and 0x64: reset only, nothing to probe for */
-	BOARD_POWER,      /* the ACPI PM1 block (layout in x86_64/layout.h); irq is the SCI */
-	BOARD_PVPANIC,    /* PIO, 1 port */
-	BOARD_DEBUG_EXIT, /* PIO */
+	BOARD_UART_16550,  /* PIO, 8 ports */
+	BOARD_RTC_CMOS,    /* PIO, 2 ports */
+	BOARD_I8042,       /* PIO 0x60 and 0x64: reset only, nothing to probe for */
+	BOARD_POWER,       /* the ACPI PM1 block (layout in x86_64/layout.h); irq is the SCI */
+	BOARD_PVPANIC,     /* PIO, 1 port */
+	BOARD_DEBUG_EXIT,  /* PIO */
+	BOARD_VIRTIO_MMIO, /* MMIO; its own interrupt, level, active high */
 };
 
 struct board_device {
@@ -33,7 +34,7 @@ struct board_pci {
 	unsigned int intx_irqs[4]; /* GSI of INTA..INTD at device 0; rotated by device */
 };
 
-#define BOARD_DEVICES_MAX 32
+#define BOARD_DEVICES_MAX 64
 
 struct board {
 	unsigned int cpu_count;

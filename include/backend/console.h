@@ -1,6 +1,6 @@
 /*
- * A byte stream between a guest's serial device and the host: stdio, a pty, a file, a UNIX socket
- * or nothing.
+ * A byte stream between a guest's serial device and the host: stdio, a pty, a file, a UNIX socket,
+ * an inherited descriptor or nothing.
  *
  * Output: the device's thread copies into a bounded ring and goes on; one thread per console
  * writes it out, so a slow, stuck or absent reader costs bytes at worst, never the guest's time.
@@ -30,13 +30,14 @@ enum console_kind {
 	CONSOLE_PTY,    /* its path is console_path() */
 	CONSOLE_FILE,   /* truncated or created; no input */
 	CONSOLE_SOCKET, /* UNIX stream, listening; one client at a time */
+	CONSOLE_FD,     /* what was inherited as input_fd, in the directions it is open for */
 };
 
 struct console_options {
 	enum console_kind kind;
 	const char *path; /* of file and socket */
-	int input_fd;     /* of stdio; both are duplicated; one that is not open is no error */
-	int output_fd;
+	int input_fd;     /* of stdio: both are duplicated; one that is not open is no error */
+	int output_fd;    /* ... of CONSOLE_FD input_fd alone, and it has to be open */
 };
 
 /* Up-calls; each may be NULL. No lock of the console is held. */
@@ -44,6 +45,10 @@ struct console_events {
 	/* Main thread: input for the device. Returns how many bytes it took; when fewer than
 	 * length, the device calls resume_input of its port once it has room. */
 	size_t (*receive)(void *device, const uint8_t *bytes, size_t length);
+	/* Main thread: somebody is at the other end, or nobody any more. Of a socket that is its
+	 * client, of CONSOLE_FD the other end until it hangs up; the other kinds report true once,
+	 * from console_start. What the client sent was received before. */
+	void (*connected)(void *device, bool connected);
 	/* Output thread: the console is no longer congested. */
 	void (*drained)(void *device);
 	void *device;
@@ -66,6 +71,11 @@ must_check int console_start(struct console *console, struct loop *loop,
 
 /* The path of the pty's other side or of the socket; NULL for other kinds. */
 const char *console_path(const struct console *console);
+
+/* The size of the terminal that is the console's input, or of the pty's other side. -ENOTTY when
+ * there is none, or none that has a size. Main thread. */
+must_check int console_window_size(
+	const struct console *console, uint16_t *ret_columns, uint16_t *ret_rows);
 
 /* The device's door. */
 struct console_port console_port(struct console *console);

@@ -11,6 +11,7 @@
 #include "compiler.h"
 #include "err.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,17 +30,24 @@ struct bus_range {
 	const char *name;
 };
 
-#define BUS_RANGES_MAX 64
+#define BUS_RANGES_MAX 256
 
 struct bus {
 	const char *name;
-	struct bus_range ranges[BUS_RANGES_MAX]; /* [const] once vCPUs run; sorted by base */
-	unsigned int range_count;
+	pthread_rwlock_t lock;
+	struct bus_range ranges[BUS_RANGES_MAX]; /* [lock] sorted by base */
+	unsigned int range_count;                /* [lock] */
 };
+
+void bus_init(struct bus *bus, const char *name);
+void bus_fini(struct bus *bus); /* accepts one that is all zero */
 
 /* -EEXIST when it overlaps another range, -ENOSPC when the bus is full, -EINVAL when it wraps. */
 must_check int bus_attach(struct bus *bus, const struct bus_range *range, struct err *err);
 
+/* The range of the device that begins at base; unknown ones are ignored. */
+void bus_detach(struct bus *bus, uint64_t base, const void *device);
+
 /* False when nobody claims the access. */
-bool bus_read(const struct bus *bus, uint64_t address, unsigned int size, uint64_t *ret_value);
-bool bus_write(const struct bus *bus, uint64_t address, unsigned int size, uint64_t value);
+bool bus_read(struct bus *bus, uint64_t address, unsigned int size, uint64_t *ret_value);
+bool bus_write(struct bus *bus, uint64_t address, unsigned int size, uint64_t value);

@@ -85,3 +85,21 @@ must_check int gmem_load64(const struct gmem *gmem, struct gpa gpa, uint64_t *re
 must_check int gmem_store16(const struct gmem *gmem, struct gpa gpa, uint16_t value);
 must_check int gmem_store32(const struct gmem *gmem, struct gpa gpa, uint32_t value);
 must_check int gmem_store64(const struct gmem *gmem, struct gpa gpa, uint64_t value);
+
+/* A piece of guest RAM that was checked once and can be handed to the kernel: host is good for
+ * length bytes for as long as the regions are mapped. The guest may change its bytes at any time.
+ * Only gmem.c, the virtqueue (chain.c, virtq*.c) and the I/O engines may touch host (lint). */
+struct gmem_span {
+	void *host;
+	uint32_t length;
+};
+
+enum gmem_access { GMEM_READ, GMEM_WRITE };
+
+/* -EFAULT unless all of it lies in one region. A length of 0 needs an address in RAM, too. */
+must_check int gmem_span(const struct gmem *gmem, struct gpa gpa, uint32_t length,
+	enum gmem_access access, struct gmem_span *ret_span);
+
+/* The words of rings that driver and device share, ordered against each other. */
+must_check int gmem_load16_acquire(const struct gmem *gmem, struct gpa gpa, uint16_t *ret_value);
+must_check int gmem_store16_release(const struct gmem *gmem, struct gpa gpa, uint16_t value);

@@ -62,6 +62,9 @@ struct pci_device_ops {
 	 * anywhere, over RAM and other devices too, and passes through odd values while it sizes
 	 * one with decoding on: the owner refuses what it cannot map. */
 	void (*bar_changed)(struct pci_device *device, unsigned int index);
+
+	/* Power-on state for what is not in config, which has been reset; vCPUs are stopped. */
+	void (*reset)(struct pci_device *device);
 };
 
 /* Embedded in the device. */
@@ -101,11 +104,11 @@ void pci_device_store(
 void pci_device_store_guest(
 	struct pci_device *device, unsigned int reg, unsigned int size, uint32_t value);
 
-/* Writable bits to zero: BARs are not decoded any more. */
+/* Writable bits to zero: BARs are not decoded any more; then the device's own reset. */
 void pci_device_reset(struct pci_device *device);
 
 struct pci_host {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;                  /* above every lock of a device */
 	struct pci_device bridge;              /* 00:00.0 */
 	struct pci_device *devices[PCI_SLOTS]; /* [const] borrowed */
 	uint32_t address;                      /* [lock] of configuration mechanism #1 */

@@ -17,11 +17,42 @@ enum config_console {
 	CONFIG_CONSOLE_FILE,
 	CONFIG_CONSOLE_SOCKET,
 	CONFIG_CONSOLE_NULL,
+	CONFIG_CONSOLE_FD, /* inherited; of virtio ports only */
 };
 
 enum config_on_reboot { CONFIG_ON_REBOOT_EXIT, CONFIG_ON_REBOOT_RESET };
 enum config_on_panic { CONFIG_ON_PANIC_EXIT, CONFIG_ON_PANIC_PAUSE };
 enum config_memory { CONFIG_MEMORY_ANONYMOUS, CONFIG_MEMORY_SHARED, CONFIG_MEMORY_HUGEPAGES };
+
+enum config_cache { CONFIG_CACHE_WRITEBACK, CONFIG_CACHE_WRITETHROUGH, CONFIG_CACHE_UNSAFE };
+enum config_transport { CONFIG_TRANSPORT_PCI, CONFIG_TRANSPORT_MMIO };
+enum config_io_engine { CONFIG_IO_ENGINE_AUTO, CONFIG_IO_ENGINE_URING, CONFIG_IO_ENGINE_THREADS };
+
+struct config_disk {
+	char *path;
+	char *serial; /* NULL: none; at most CONFIG_SERIAL_MAX characters */
+	bool read_only;
+	bool direct;
+	bool ephemeral;
+	uint64_t ephemeral_bytes; /* 0: the backend's default */
+	enum config_cache cache;
+	unsigned int queue_count; /* 0: as many as CPUs, at most CONFIG_DISK_QUEUES_MAX */
+	uint64_t bytes_per_second, burst_bytes; /* 0: no limit */
+	uint64_t operations_per_second, burst_operations;
+};
+
+struct config_port {
+	char *name; /* NULL: the terminal */
+	enum config_console kind;
+	char *path; /* of file and socket; the number of fd */
+};
+
+#define CONFIG_PORTS_MAX       30
+#define CONFIG_PORT_NAME_MAX   64
+#define CONFIG_DISKS_MAX       120
+#define CONFIG_DISK_QUEUES_MAX 16
+#define CONFIG_SERIAL_MAX      20
+#define CONFIG_IO_THREADS_MAX  64
 
 #define CONFIG_CPUS_MAX         1024
 #define CONFIG_MEMORY_MIN_BYTES (UINT64_C(1) << 20)
@@ -41,7 +72,17 @@ struct config {
 	unsigned int cpu_count;
 	char *cpu_features; /* "-avx512f,+vmx": features hidden and shown; NULL: none */
 	enum config_console console;
-	char *console_path;  /* of file and socket */
+	char *console_path; /* of file and socket */
+	struct config_disk *disks;
+	unsigned int disk_count;
+	bool rng; /* an entropy device */
+	bool has_hvc;
+	struct config_port hvc;    /* the virtio console's terminal */
+	struct config_port *ports; /* its named ports */
+	unsigned int port_count;
+	enum config_transport transport;
+	unsigned int io_thread_count;
+	enum config_io_engine io_engine;
 	char *name;          /* NULL: none */
 	uint8_t uuid[16];    /* in the order of its text form (RFC 4122); all zero: not given */
 	uint64_t timeout_ns; /* 0: none */

@@ -25,6 +25,13 @@ enum config_key {
 	CONFIG_KEY_CPUS,
 	CONFIG_KEY_CPU,
 	CONFIG_KEY_CONSOLE,
+	CONFIG_KEY_DISK,
+	CONFIG_KEY_RNG,
+	CONFIG_KEY_HVC,
+	CONFIG_KEY_PORT,
+	CONFIG_KEY_TRANSPORT,
+	CONFIG_KEY_IO_THREADS,
+	CONFIG_KEY_IO_ENGINE,
 	CONFIG_KEY_NAME,
 	CONFIG_KEY_UUID,
 	CONFIG_KEY_TIMEOUT,
@@ -37,11 +44,15 @@ enum config_key {
 };
 
 /* value: NULL for the keys that are switches. A key given again replaces its value; APPEND adds
- * words instead, and CMDLINE replaces all words given so far. -EINVAL or -ENOMEM; the config is
- * unchanged then. */
+ * words and DISK a disk instead, and CMDLINE replaces all words given so far. -EINVAL or -ENOMEM;
+ * the config is unchanged then. */
 must_check int config_set(
 	struct config *config, enum config_key key, const char *value, struct err *err);
 
 /* Adds the value to text, in a form that config_set accepts and that means the same. False, and
  * nothing added, when there is nothing to say: not set, or a switch that is off. */
 must_check bool config_show(const struct config *config, enum config_key key, struct text *text);
+
+/* Likewise for the index-th value of a key that takes several; others have one, of index 0. */
+must_check bool config_show_item(
+	const struct config *config, enum config_key key, unsigned int index, struct text *text);

@@ -205,18 +205,30 @@ static void show_value(const char *value, struct text *text)
 	text_add(text, "\"");
 }
 
+/* One line: the option and its index-th value. False: there is none. */
+static bool show_line(const struct config *config, const struct option *option, unsigned int index,
+	struct text *text)
+{
+	cleanup_text struct text value = {0};
+
+	if (!config_show_item(config, option->key, index, &value))
+		return false;
+	text_add(text, option->name);
+	if (option->value)
+		show_value(text_string(&value), text);
+	text_add(text, "\n");
+	text->failed |= value.failed;
+	return true;
+}
+
 void config_file_show(const struct config *config, struct text *text)
 {
 	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
-		cleanup_text struct text value = {0};
+		unsigned int index = 0;
 
-		if (option->effect != OPTION_SETS_KEY || !config_show(config, option->key, &value))
+		if (option_table[i].effect != OPTION_SETS_KEY)
 			continue;
-		text_add(text, option->name);
-		if (option->value)
-			show_value(text_string(&value), text);
-		text_add(text, "\n");
-		text->failed |= value.failed;
+		while (show_line(config, &option_table[i], index, text))
+			index++;
 	}
 }

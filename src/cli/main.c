@@ -84,6 +84,8 @@ int main(int argc, char **argv)
 		return EXIT_STATUS_HULL;
 	/* A closed pipe is an error of the write. */
 	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	/* So is a file that may not grow. */
+	(void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	if (argc < 2) {
 		log_line(LOG_LEVEL_ERROR, "usage: hull COMMAND [OPTION]... (see 'hull help')");
 		return EXIT_STATUS_USAGE;

@@ -10,6 +10,7 @@ const char *const option_group_titles[OPTION_GROUP_COUNT] = {
 	[OPTION_GROUP_CPU] = "Processors",
 	[OPTION_GROUP_MEMORY] = "Memory",
 	[OPTION_GROUP_CONSOLE] = "Console and identity",
+	[OPTION_GROUP_DISKS] = "Disks and other devices",
 	[OPTION_GROUP_END] = "How it ends",
 	[OPTION_GROUP_HULL] = "Hull itself",
 };
@@ -158,6 +159,87 @@ const struct option option_table[] = {
 		.choices = "random",
 		.default_value = "random",
 		.help = "the system's UUID",
+	},
+	{
+		.name = "disk",
+		.letter = 'd',
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_DISK,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "FILE[,WORD]...",
+		.help = "a disk: an image of raw bytes, or a block device",
+		.details =
+			"The first disk is /dev/vda. A comma in the file's name is written twice. "
+			"Words: ro (read-only), ephemeral[=SIZE] (writes are kept apart and "
+			"forgotten "
+			"at the end; several VMs may share the file), direct (past the host's page "
+			"cache), cache=writeback|writethrough|unsafe, serial=TEXT, queues=N (as "
+			"many "
+			"as vCPUs by default), rate=BYTES[/BURST] and iops=N[/BURST] (limits per "
+			"second). The format is never guessed: every image is raw. A file that "
+			"another VM writes to is refused.",
+	},
+	{
+		.name = "hvc",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_HVC,
+		.commands = COMMAND_RUN,
+		.value = "WHERE",
+		.help = "a virtio console (/dev/hvc0), as --console or fd=N",
+		.details =
+			"Much faster than the serial port, and there once the guest's driver is. "
+			"The kernel uses it with --append console=hvc0. fd=N is a descriptor "
+			"that Hull inherits.",
+	},
+	{
+		.name = "port",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_PORT,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "NAME=WHERE",
+		.help = "a named port, /dev/virtio-ports/NAME in the guest",
+		.details = "WHERE is stdio, pty, null, file=PATH, socket=PATH or fd=N. A port is a "
+			   "stream of bytes in both directions; the guest waits when nobody reads, "
+			   "and nothing is lost.",
+	},
+	{
+		.name = "rng",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_RNG,
+		.commands = COMMAND_RUN,
+		.help = "a virtio entropy device",
+	},
+	{
+		.name = "transport",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_TRANSPORT,
+		.commands = COMMAND_RUN,
+		.value = "BUS",
+		.default_value = "pci",
+		.help = "where virtio devices sit: pci or mmio",
+		.details = "A kernel finds devices on mmio through ACPI.",
+	},
+	{
+		.name = "io-threads",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_IO_THREADS,
+		.commands = COMMAND_RUN,
+		.value = "N",
+		.default_value = "1",
+		.help = "threads that do the devices' I/O",
+	},
+	{
+		.name = "io-engine",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_IO_ENGINE,
+		.commands = COMMAND_RUN,
+		.value = "ENGINE",
+		.default_value = "auto",
+		.help = "auto, io_uring or threads",
+		.details = "auto takes io_uring where this host allows it, and otherwise threads "
+			   "with plain system calls; --verbose says which and why.",
 	},
 	{
 		.name = "timeout",

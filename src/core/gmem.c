@@ -318,3 +318,39 @@ static void *word_at(const struct gmem *gmem, struct gpa gpa, uint64_t size, int
 DEFINE_WORD(16)
 DEFINE_WORD(32)
 DEFINE_WORD(64)
+
+int gmem_load16_acquire(const struct gmem *gmem, struct gpa gpa, uint16_t *ret_value)
+{
+	int error = 0;
+	uint16_t *word = word_at(gmem, gpa, sizeof(*word), &error);
+
+	if (!word)
+		return error;
+	*ret_value = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	return 0;
+}
+
+int gmem_store16_release(const struct gmem *gmem, struct gpa gpa, uint16_t value)
+{
+	int error = 0;
+	uint16_t *word = word_at(gmem, gpa, sizeof(*word), &error);
+
+	if (!word)
+		return error;
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int gmem_span(const struct gmem *gmem, struct gpa gpa, uint32_t length, enum gmem_access access,
+	struct gmem_span *ret_span)
+{
+	uint64_t available;
+	const struct gmem_region *region = locate(gmem, gpa, &available);
+
+	(void)access; /* all RAM is readable and writable */
+	if (!region || length > available)
+		return -EFAULT;
+	/* SAFETY: length bytes from here on are in the region. */
+	*ret_span = (struct gmem_span){host_at(region, gpa), length};
+	return 0;
+}

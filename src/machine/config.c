@@ -1,6 +1,9 @@
 /* See config.h. */
 #include "config.h"
 
+#include "config_disk.h"
+#include "config_port.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +21,9 @@ void config_init(struct config *config)
 		.transparent_huge_pages = true,
 		.cpu_count = 1,
 		.console = CONFIG_CONSOLE_STDIO,
+		.transport = CONFIG_TRANSPORT_PCI,
+		.io_thread_count = 1,
+		.io_engine = CONFIG_IO_ENGINE_AUTO,
 		.grace_ns = UINT64_C(5000000000),
 		.on_reboot = CONFIG_ON_REBOOT_EXIT,
 		.on_panic = CONFIG_ON_PANIC_EXIT,
@@ -32,6 +38,10 @@ void config_fini(struct config *config)
 	free(config->cpu_features);
 	free(config->console_path);
 	free(config->name);
+	for (unsigned int i = 0; i < config->disk_count; i++)
+		config_disk_fini(&config->disks[i]);
+	free(config->disks);
+	config_ports_fini(config);
 	*config = (struct config){0};
 }
 
@@ -65,6 +75,21 @@ static int validate_memory(const struct config *config, struct err *err)
 	return 0;
 }
 
+/* The terminal of Hull's own can belong to one of them only. */
+static int validate_stdio(const struct config *config, struct err *err)
+{
+	unsigned int users = config->console == CONFIG_CONSOLE_STDIO;
+
+	users += config->has_hvc && config->hvc.kind == CONFIG_CONSOLE_STDIO;
+	for (unsigned int i = 0; i < config->port_count; i++)
+		users += config->ports[i].kind == CONFIG_CONSOLE_STDIO;
+	if (users > 1)
+		return err_set(err, EINVAL,
+			"standard input and output can belong to one console or port only: give "
+			"--console null, or another place");
+	return 0;
+}
+
 int config_validate(struct config *config, struct err *err)
 {
 	static const uint8_t nil[16];
@@ -84,6 +109,9 @@ int config_validate(struct config *config, struct err *err)
 		!!config->console_path)
 		return err_set(err, EINVAL,
 			"a console of kind file or socket, and no other, needs a path");
+	r = validate_stdio(config, err);
+	if (r < 0)
+		return r;
 	if (memcmp(config->uuid, nil, sizeof(nil)) == 0)
 		return create_uuid(config->uuid, err);
 	return 0;

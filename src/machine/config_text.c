@@ -2,13 +2,14 @@
 #include "config_text.h"
 
 #include "clock.h"
+#include "config_disk.h"
+#include "config_port.h"
 #include "parse.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <uuid.h>
 
 /* How much of a value a sentence quotes: enough to recognise it, and the advice still fits. */
@@ -20,6 +21,8 @@ struct key {
 	size_t offset;
 	int (*set)(void *field, const char *value, struct err *err);
 	bool (*show)(const void *field, struct text *text);
+	/* Instead of show, for keys that take several values. */
+	bool (*show_item)(const void *field, unsigned int index, struct text *text);
 };
 
 static bool has_control_character(const char *value)
@@ -229,65 +232,18 @@ static int set_cpu(void *field, const char *value, struct err *err)
 		QUOTED " is not a list of -FEATURE and +FEATURE, as in -avx512f,+vmx", value);
 }
 
-static const struct console_word {
-	const char *word;
-	bool has_path;
-} console_words[] = {
-	[CONFIG_CONSOLE_STDIO] = {"stdio", false},
-	[CONFIG_CONSOLE_PTY] = {"pty", false},
-	[CONFIG_CONSOLE_FILE] = {"file", true},
-	[CONFIG_CONSOLE_SOCKET] = {"socket", true},
-	[CONFIG_CONSOLE_NULL] = {"null", false},
-};
-
-/* The kind whose word is the first length bytes of value; -1: none. */
-static int console_kind(const char *value, size_t length)
-{
-	for (size_t i = 0; i < array_size(console_words); i++)
-		if (strlen(console_words[i].word) == length &&
-			memcmp(console_words[i].word, value, length) == 0)
-			return (int)i;
-	return -1;
-}
-
 static int set_console(void *field, const char *value, struct err *err)
 {
-	const size_t socket_path_max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
 	struct config *config = field;
-	size_t length = strcspn(value, "=");
-	const char *path = value[length] ? value + length + 1 : NULL;
-	int kind = console_kind(value, length);
-	int r;
 
-	if (kind < 0 || (path && !console_words[kind].has_path))
-		return err_set(err, EINVAL,
-			QUOTED " is not one of stdio, pty, null, file=PATH, socket=PATH", value);
-	if (console_words[kind].has_path) {
-		if (!path || !*path)
-			return err_set(err, EINVAL, QUOTED " lacks the path: write %s=PATH", value,
-				console_words[kind].word);
-		if (kind == CONFIG_CONSOLE_SOCKET && strlen(path) > socket_path_max)
-			return err_set(err, EINVAL,
-				QUOTED " is too long: a socket's path has at most %zu bytes", value,
-				socket_path_max);
-		r = replace_string(&config->console_path, path, err);
-		if (r < 0)
-			return r;
-	} else {
-		free(config->console_path);
-		config->console_path = NULL;
-	}
-	config->console = (enum config_console)kind;
-	return 0;
+	return config_place_set(&config->console, &config->console_path, false, value, err);
 }
 
 static bool show_console(const void *field, struct text *text)
 {
 	const struct config *config = field;
 
-	text_add(text, console_words[config->console].word);
-	if (config->console_path)
-		text_addf(text, "=%s", config->console_path);
+	config_place_show(config->console, config->console_path, text);
 	return true;
 }
 
@@ -370,6 +326,61 @@ static int choose(const char *const words[2], const char *value, struct err *err
 	return err_set(err, EINVAL, QUOTED " is neither %s nor %s", value, words[0], words[1]);
 }
 
+static int set_transport(void *field, const char *value, struct err *err)
+{
+	static const char *const words[2] = {
+		[CONFIG_TRANSPORT_PCI] = "pci",
+		[CONFIG_TRANSPORT_MMIO] = "mmio",
+	};
+	int r = choose(words, value, err);
+
+	if (r < 0)
+		return r;
+	*(enum config_transport *)field = (enum config_transport)r;
+	return 0;
+}
+
+static bool show_transport(const void *field, struct text *text)
+{
+	text_add(text,
+		*(const enum config_transport *)field == CONFIG_TRANSPORT_PCI ? "pci" : "mmio");
+	return true;
+}
+
+static const char *const io_engine_words[] = {
+	[CONFIG_IO_ENGINE_AUTO] = "auto",
+	[CONFIG_IO_ENGINE_URING] = "io_uring",
+	[CONFIG_IO_ENGINE_THREADS] = "threads",
+};
+
+static int set_io_engine(void *field, const char *value, struct err *err)
+{
+	for (size_t i = 0; i < array_size(io_engine_words); i++) {
+		if (strcmp(value, io_engine_words[i]) != 0)
+			continue;
+		*(enum config_io_engine *)field = (enum config_io_engine)i;
+		return 0;
+	}
+	return err_set(err, EINVAL, QUOTED " is not one of auto, io_uring, threads", value);
+}
+
+static bool show_io_engine(const void *field, struct text *text)
+{
+	text_add(text, io_engine_words[*(const enum config_io_engine *)field]);
+	return true;
+}
+
+static int set_io_threads(void *field, const char *value, struct err *err)
+{
+	uint64_t count;
+
+	if (parse_u64(value, CONFIG_IO_THREADS_MAX, &count) < 0 || count == 0)
+		return err_set(err, EINVAL, QUOTED " is not a number of I/O threads from 1 to %d",
+			value, CONFIG_IO_THREADS_MAX);
+	*(unsigned int *)field = (unsigned int)count;
+	return 0;
+}
+
 static const char *const on_reboot_words[2] = {
 	[CONFIG_ON_REBOOT_EXIT] = "exit",
 	[CONFIG_ON_REBOOT_RESET] = "reset",
@@ -415,26 +426,34 @@ static bool show_on_panic(const void *field, struct text *text)
 #define FIELD(name) offsetof(struct config, name)
 
 static const struct key keys[CONFIG_KEY_COUNT] = {
-	[CONFIG_KEY_KERNEL] = {FIELD(kernel_path), set_path, show_string},
-	[CONFIG_KEY_INITRD] = {FIELD(initrd_path), set_path, show_string},
-	[CONFIG_KEY_APPEND] = {0, set_append, show_append},
-	[CONFIG_KEY_CMDLINE] = {0, set_cmdline, show_cmdline},
-	[CONFIG_KEY_MEMORY] = {FIELD(memory_bytes), set_memory, show_memory},
-	[CONFIG_KEY_SHARED_MEMORY] = {FIELD(memory), set_shared_memory, show_shared_memory},
-	[CONFIG_KEY_HUGEPAGES] = {FIELD(memory), set_hugepages, show_hugepages},
-	[CONFIG_KEY_PREALLOC] = {FIELD(prealloc), set_switch, show_switch},
-	[CONFIG_KEY_NO_THP] = {FIELD(transparent_huge_pages), clear_switch, show_cleared_switch},
-	[CONFIG_KEY_CPUS] = {FIELD(cpu_count), set_cpus, show_cpus},
-	[CONFIG_KEY_CPU] = {FIELD(cpu_features), set_cpu, show_string},
-	[CONFIG_KEY_CONSOLE] = {0, set_console, show_console},
-	[CONFIG_KEY_NAME] = {FIELD(name), set_name, show_string},
-	[CONFIG_KEY_UUID] = {FIELD(uuid), set_uuid, show_uuid},
-	[CONFIG_KEY_TIMEOUT] = {FIELD(timeout_ns), set_time, show_timeout},
-	[CONFIG_KEY_GRACE] = {FIELD(grace_ns), set_time, show_time},
-	[CONFIG_KEY_ON_REBOOT] = {FIELD(on_reboot), set_on_reboot, show_on_reboot},
-	[CONFIG_KEY_ON_PANIC] = {FIELD(on_panic), set_on_panic, show_on_panic},
-	[CONFIG_KEY_DEBUG_EXIT] = {FIELD(debug_exit), set_switch, show_switch},
-	[CONFIG_KEY_TIMING] = {FIELD(timing), set_switch, show_switch},
+	[CONFIG_KEY_KERNEL] = {FIELD(kernel_path), set_path, show_string, NULL},
+	[CONFIG_KEY_INITRD] = {FIELD(initrd_path), set_path, show_string, NULL},
+	[CONFIG_KEY_APPEND] = {0, set_append, show_append, NULL},
+	[CONFIG_KEY_CMDLINE] = {0, set_cmdline, show_cmdline, NULL},
+	[CONFIG_KEY_MEMORY] = {FIELD(memory_bytes), set_memory, show_memory, NULL},
+	[CONFIG_KEY_SHARED_MEMORY] = {FIELD(memory), set_shared_memory, show_shared_memory, NULL},
+	[CONFIG_KEY_HUGEPAGES] = {FIELD(memory), set_hugepages, show_hugepages, NULL},
+	[CONFIG_KEY_PREALLOC] = {FIELD(prealloc), set_switch, show_switch, NULL},
+	[CONFIG_KEY_NO_THP] = {FIELD(transparent_huge_pages), clear_switch, show_cleared_switch,
+		NULL},
+	[CONFIG_KEY_CPUS] = {FIELD(cpu_count), set_cpus, show_cpus, NULL},
+	[CONFIG_KEY_CPU] = {FIELD(cpu_features), set_cpu, show_string, NULL},
+	[CONFIG_KEY_CONSOLE] = {0, set_console, show_console, NULL},
+	[CONFIG_KEY_DISK] = {0, config_disk_set, NULL, config_disk_show},
+	[CONFIG_KEY_HVC] = {0, config_hvc_set, NULL, config_hvc_show},
+	[CONFIG_KEY_PORT] = {0, config_port_set, NULL, config_port_show},
+	[CONFIG_KEY_RNG] = {FIELD(rng), set_switch, show_switch, NULL},
+	[CONFIG_KEY_TRANSPORT] = {FIELD(transport), set_transport, show_transport, NULL},
+	[CONFIG_KEY_IO_THREADS] = {FIELD(io_thread_count), set_io_threads, show_cpus, NULL},
+	[CONFIG_KEY_IO_ENGINE] = {FIELD(io_engine), set_io_engine, show_io_engine, NULL},
+	[CONFIG_KEY_NAME] = {FIELD(name), set_name, show_string, NULL},
+	[CONFIG_KEY_UUID] = {FIELD(uuid), set_uuid, show_uuid, NULL},
+	[CONFIG_KEY_TIMEOUT] = {FIELD(timeout_ns), set_time, show_timeout, NULL},
+	[CONFIG_KEY_GRACE] = {FIELD(grace_ns), set_time, show_time, NULL},
+	[CONFIG_KEY_ON_REBOOT] = {FIELD(on_reboot), set_on_reboot, show_on_reboot, NULL},
+	[CONFIG_KEY_ON_PANIC] = {FIELD(on_panic), set_on_panic, show_on_panic, NULL},
+	[CONFIG_KEY_DEBUG_EXIT] = {FIELD(debug_exit), set_switch, show_switch, NULL},
+	[CONFIG_KEY_TIMING] = {FIELD(timing), set_switch, show_switch, NULL},
 };
 
 int config_set(struct config *config, enum config_key key, const char *value, struct err *err)
@@ -445,7 +464,17 @@ int config_set(struct config *config, enum config_key key, const char *value, st
 	return keys[key].set((char *)config + keys[key].offset, value, err);
 }
 
+bool config_show_item(
+	const struct config *config, enum config_key key, unsigned int index, struct text *text)
+{
+	const void *field = (const char *)config + keys[key].offset;
+
+	if (keys[key].show_item)
+		return keys[key].show_item(field, index, text);
+	return index == 0 && keys[key].show(field, text);
+}
+
 bool config_show(const struct config *config, enum config_key key, struct text *text)
 {
-	return keys[key].show((const char *)config + keys[key].offset, text);
+	return config_show_item(config, key, 0, text);
 }

@@ -11,6 +11,7 @@
 #include "kvm_capabilities.h"
 #include "log.h"
 #include "machine_internal.h"
+#include "machine_virtio.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -146,8 +147,8 @@ static int create_devices(struct machine *machine, struct err *err)
 	machine->board.cpu_count = machine->config->cpu_count;
 	machine->board.name = machine->config->name;
 	memcpy(machine->board.uuid, machine->config->uuid, sizeof(machine->board.uuid));
-	machine->pio.name = "PIO";
-	machine->mmio.name = "MMIO";
+	bus_init(&machine->pio, "PIO");
+	bus_init(&machine->mmio, "MMIO");
 	r = loop_timer_init(&machine->power_timer, loop, power_timer_expired, machine, err);
 	if (r == 0)
 		r = loop_timer_init(&machine->rtc_timer, loop, rtc_timer_expired, machine, err);
@@ -165,12 +166,15 @@ static int create_devices(struct machine *machine, struct err *err)
 
 static void destroy_devices(struct machine *machine)
 {
+	machine_virtio_destroy(machine->virtio);
 	arch_platform_destroy(machine->platform);
 	pci_host_fini(&machine->pci);
 	acpi_pm_fini(&machine->power);
 	rtc_cmos_fini(&machine->rtc);
 	i8042_fini(&machine->i8042);
 	ns16550_destroy(machine->uart);
+	bus_fini(&machine->mmio);
+	bus_fini(&machine->pio);
 	loop_timer_fini(&machine->rtc_timer);
 	loop_timer_fini(&machine->power_timer);
 }
@@ -185,6 +189,7 @@ static void reset_devices(struct machine *machine)
 	i8042_reset(&machine->i8042);
 	reset_control_reset(&machine->reset_control);
 	pci_host_reset(&machine->pci);
+	machine_virtio_reset(machine->virtio);
 	arch_platform_reset(machine->platform);
 }
 
@@ -265,6 +270,8 @@ static int create_guest(struct machine *machine, struct err *err)
 		r = arch_vm_create(machine->kvm_fd, machine->vm.fd, &options, &machine->arch, err);
 	timeline_mark(&machine->timeline, TIMELINE_KVM);
 	if (r == 0)
+		r = machine_virtio_connect(machine->virtio, err);
+	if (r == 0)
 		r = vm_map_memory(&machine->vm, &machine->gmem, err);
 	timeline_mark(&machine->timeline, TIMELINE_MEMORY);
 	if (r == 0)
@@ -344,17 +351,22 @@ static int build_and_run(struct machine *machine, struct err *err)
 	if (machine_console_create(machine, err) < 0)
 		return EXIT_STATUS_INPUT;
 	if (lifecycle_init(machine, err) < 0 || create_memory(machine, err) < 0 ||
-		create_devices(machine, err) < 0 || create_guest(machine, err) < 0 ||
-		machine_console_start(machine, err) < 0)
+		create_devices(machine, err) < 0)
+		return EXIT_STATUS_HULL;
+	if (machine_virtio_create(machine, &machine->virtio, err) < 0)
+		return EXIT_STATUS_INPUT;
+	if (create_guest(machine, err) < 0 || machine_console_start(machine, err) < 0 ||
+		machine_virtio_start(machine->virtio, err) < 0)
 		return EXIT_STATUS_HULL;
 	for (;;) {
 		status = run_guest(machine, err);
 		vcpu_group_stop(&machine->vcpus);
 		if (!machine->reset_wanted)
 			return status;
+		/* Devices first: what is in flight ends in memory that is still there. */
+		reset_devices(machine);
 		destroy_guest(machine);
 		mailbox_drain(&machine->mailbox);
-		reset_devices(machine);
 		if (create_memory(machine, err) < 0 || create_guest(machine, err) < 0)
 			return EXIT_STATUS_HULL;
 	}
@@ -387,12 +399,13 @@ int machine_run(const struct config *config, struct err *err)
 	machine->kvm_fd = machine->vm.fd = machine->kernel.fd = machine->initrd.fd = -1;
 	status = build_and_run(machine, err);
 	vcpu_group_stop(&machine->vcpus);
+	machine_virtio_finish(machine->virtio);
 	machine_console_finish(machine);
 	console_destroy(machine->console);
 	if (config->timing)
 		report_timeline(machine);
-	destroy_guest(machine);
 	destroy_devices(machine);
+	destroy_guest(machine);
 	lifecycle_fini(machine);
 	fd_close(&machine->kvm_fd);
 	image_close(&machine->initrd);

@@ -61,6 +61,7 @@ struct machine {
 	struct debug_exit debug_exit;
 	struct pci_host pci;
 	struct arch_platform *platform;
+	struct machine_virtio *virtio; /* NULL: no such device */
 
 	/* The guest's half: made anew when the guest resets. */
 	struct gmem gmem;

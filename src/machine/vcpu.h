@@ -48,8 +48,8 @@ struct vcpu {
 
 /* What vCPUs need of the machine; everything is borrowed and outlives the group. */
 struct vcpu_environment {
-	const struct bus *mmio;
-	const struct bus *pio;
+	struct bus *mmio;
+	struct bus *pio;
 	const struct gmem *gmem;
 	struct guest_end_sink guest_end;
 	/* On the vCPU's thread, which sleeps afterwards; must not block. */

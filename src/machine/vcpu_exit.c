@@ -20,7 +20,7 @@ static void trace_unclaimed(const char *bus, bool is_write, uint64_t address, un
 }
 
 static void access_bus(
-	const struct bus *bus, bool is_write, uint64_t address, unsigned int size, void *data)
+	struct bus *bus, bool is_write, uint64_t address, unsigned int size, void *data)
 {
 	uint64_t value = 0;
 	bool claimed;

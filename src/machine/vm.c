@@ -60,3 +60,29 @@ struct irq vm_connect_irq(struct vm *vm, unsigned int gsi)
 
 	return (struct irq){.ops = &ops, .controller = vm, .line = gsi};
 }
+
+static int set_doorbell(
+	const struct vm *vm, const struct vm_doorbell *doorbell, int fd, uint32_t flags)
+{
+	struct kvm_ioeventfd ioeventfd = {
+		.addr = doorbell->address,
+		.len = doorbell->size,
+		.fd = fd,
+		.datamatch = doorbell->value,
+		.flags = flags | (doorbell->pio ? KVM_IOEVENTFD_FLAG_PIO : 0) |
+	                 (doorbell->match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0),
+	};
+
+	return ioctl(vm->fd, KVM_IOEVENTFD, &ioeventfd) < 0 ? -errno : 0;
+}
+
+int vm_connect_doorbell(const struct vm *vm, const struct vm_doorbell *doorbell, int fd)
+{
+	return set_doorbell(vm, doorbell, fd, 0);
+}
+
+void vm_disconnect_doorbell(const struct vm *vm, const struct vm_doorbell *doorbell, int fd)
+{
+	/* -ENOENT: it went with its VM. */
+	(void)set_doorbell(vm, doorbell, fd, KVM_IOEVENTFD_FLAG_DEASSIGN);
+}

@@ -22,3 +22,16 @@ must_check int vm_map_memory(const struct vm *vm, const struct gmem *gmem, struc
 
 /* The line of a GSI. vm must outlive it. */
 struct irq vm_connect_irq(struct vm *vm, unsigned int gsi);
+
+/* A guest write that KVM turns into an eventfd without leaving the kernel (KVM API 4.59). */
+struct vm_doorbell {
+	uint64_t address;
+	unsigned int size; /* 0: a write of any size */
+	bool pio;
+	bool match; /* only writes of value */
+	uint32_t value;
+};
+
+/* Any thread. -errno of KVM's; disconnecting what is not there does nothing. */
+must_check int vm_connect_doorbell(const struct vm *vm, const struct vm_doorbell *doorbell, int fd);
+void vm_disconnect_doorbell(const struct vm *vm, const struct vm_doorbell *doorbell, int fd);

@@ -130,6 +130,109 @@ def images():
     yield "zstd_window", b"\x28\xb5\x2f\xfd\x00\xa8" + struct.pack("<I", 1)[:3]
 
 
+def block_requests():
+    def request(kind, sector, data=b"", room=1, flags=0x56, piece=0, capacity=2048):
+        return (struct.pack("<QBHB", capacity, flags, room, piece) +
+                struct.pack("<IIQ", kind, 0, sector) + data)
+
+    spot = struct.pack("<QII", 8, 8, 0)
+    yield "read", request(0, 8, room=4097)
+    yield "read_past_the_end", request(0, 2047, room=1025)
+    yield "read_wraps", request(0, (1 << 64) - 1, room=1025)
+    yield "write", request(1, 8, bytes(512))
+    yield "write_in_bytes", request(1, 8, bytes(512), piece=1)
+    yield "write_read_only", request(1, 8, bytes(512), flags=1)
+    yield "flush", request(4, 0)
+    yield "id", request(8, 0, room=21)
+    yield "discard", request(11, 0, spot * 3)
+    yield "discard_odd", request(11, 0, spot + spot[:8])
+    yield "write_zeroes", request(13, 0, struct.pack("<QII", 8, 8, 1))
+    yield "write_zeroes_flags", request(13, 0, struct.pack("<QII", 8, 8, 6))
+    yield "unknown", request(14, 0)
+    yield "no_status", request(0, 0, room=0)
+    yield "short_header", request(0, 0, room=513)[:20]
+def console_controls():
+    """Operations of fuzz_console_control.c; messages as in VIRTIO 1.2 5.3.6.2."""
+    def says(port, event, value, extra=b""):
+        message = struct.pack("<IHH", port, event, value) + extra
+        return bytes([0, len(message)]) + message
+
+    def plug(port, present):
+        return bytes([3 | port << 3 | present << 7])
+
+    def host_open(port, is_open):
+        return bytes([4 | port << 3 | is_open << 7])
+
+    ready = says(0xFFFFFFFF, 0, 1)
+    say_some, say_all = bytes([6 | 1 << 5]), bytes([6 | 7 << 5])
+    size = bytes([5, 80, 24])
+    ports = b"".join(says(port, 3, 1) + says(port, 6, 1) for port in range(4))
+    yield "probe", ready + say_all + size + host_open(0, 1) + ports + say_all + say_all
+    yield "deaf", (ready + ports + size + host_open(1, 1) + host_open(1, 0)) * 4
+    yield "plug", ready + say_all + plug(2, 1) + say_some + says(2, 3, 1) + host_open(2, 1) + \
+        say_some + plug(2, 0) + plug(2, 1) + say_all + plug(2, 0) + say_all
+    yield "not_ready", ready + say_all + ports + says(0, 3, 0) + size + says(1, 6, 0) + say_all
+    yield "reset", ready + ports + b"\x87" + ports + say_all + ready + say_all
+    yield "malformed", says(4, 3, 1) + says(0x80000000, 6, 1) + says(0, 99, 1) + \
+        says(0, 5, 1, b"\1\0\1\0") + says(1, 7, 1, b"name") + ready[:5] + b"\0\0\0\7"
+def access(opcode, offset, size, value=None):
+    """A step of fuzz_virtio.h: a read, or a write when there is a value."""
+    flags = size.bit_length() - 1
+    return struct.pack("<BHB", opcode, offset, flags | (0x80 if value is not None else 0)) + (
+        value or 0).to_bytes(size, "little")
+
+
+DRIVE, USE, RUN, CHANGE, BREAK, RESET = 0x70, 1, 2, 3, 4, 5  # opcodes; DRIVE: three queues
+
+
+def mmio_scripts():
+    """VIRTIO 1.2 4.2.2."""
+    def write_register(offset, value):
+        return access(6, offset, 4, value)
+
+    live = bytes([DRIVE]) + write_register(0x70, 15)
+    yield "identity", b"".join(access(6, offset, 4) for offset in range(0, 0x100, 4))
+    yield "live", live + bytes([RUN, USE]) + access(6, 0x60, 4) + write_register(0x64, 1)
+    yield "notify", live + b"".join(write_register(0x50, i) for i in range(5)) + bytes([RUN])
+    yield "ring_reset", live + write_register(0xC0, 1) + write_register(0x30, 1) + write_register(
+        0xC0, 1) + write_register(0x44, 1)
+    yield "bad_size", bytes([DRIVE & 0x10]) + write_register(0x30, 2) + write_register(
+        0x38, 3) + write_register(0x44, 1) + write_register(0x70, 15)
+    yield "broken", live + bytes([BREAK, CHANGE]) + write_register(0x70, 0x4F) + live
+    yield "backwards", live + write_register(0x70, 3) + write_register(0x70, 0x8F)
+    yield "config", live + access(6, 0x104, 8, 0x1122) + access(6, 0x117, 8) + bytes([RESET])
+
+
+def pci_scripts():
+    """VIRTIO 1.2 4.1.4; PCI 3.0 6.8.2. The capabilities' order is that of pci_transport.c."""
+    msix, window, config = 6, 0x84, 9
+
+    def write_common(offset, size, value):
+        return access(11, offset, size, value)
+
+    live = bytes([DRIVE]) + write_common(20, 1, 15)
+    control = access(config, 0x9A, 2, 0x8000)
+    unmask = b"".join(access(msix, 16 * i + 12, 4, 0) for i in range(4))
+    yield "capabilities", b"".join(access(config, reg, 4) for reg in range(0, 0x100, 4))
+    yield "bars", b"".join(access(config, reg, 4, 0xFFFFFFFF) for reg in range(
+        0x10, 0x28, 4)) + access(config, 4, 2, 7) + access(config, 4, 2, 0)
+    yield "msix", control + unmask + live + bytes([USE, CHANGE])
+    yield "pending", control + live + bytes([USE, CHANGE]) + access(msix, 0x800, 8) + unmask
+    yield "function_mask", control + unmask + access(config, 0x9A, 2, 0xC000) + live + bytes(
+        [USE]) + control
+    yield "intx", live + bytes([USE]) + access(config, 4, 4) + access(13, 0x1000, 1) + bytes(
+        [USE]) + access(config, 4, 2, 0x400) + control
+    yield "notify", live + access(13, 0x3000, 2, 0) + access(13, 0x3004, 4, 1) + bytes([RUN])
+    yield "window", access(config, window + 4, 1, 0) + access(config, window + 8, 4, 20) + access(
+        config, window + 12, 4, 1) + access(config, window + 16, 4, 1) + access(
+        config, window + 16, 1)
+    yield "ring_reset", live + write_common(22, 2, 1) + write_common(58, 2, 1) + write_common(
+        28, 2, 1)
+    yield "queues", live + b"".join(write_common(22, 2, i) + access(11, 24, 2) + access(
+        11, 32, 8) for i in (0, 2, 3, 64, 0xFFFF))
+    yield "broken", live + bytes([BREAK, USE]) + write_common(20, 1, 0) + live + bytes([RESET])
+
+
 def main():
     good = bzimage()
     write("bzimage", "good", good)
@@ -146,6 +249,14 @@ def main():
         write("multiboot", name, data)
     for name, data in images():
         write("image", name, data)
+    for name, data in block_requests():
+        write("blk_request", name, data)
+    for name, data in console_controls():
+        write("console_control", name, data)
+    for name, data in mmio_scripts():
+        write("virtio_mmio", name, data)
+    for name, data in pci_scripts():
+        write("virtio_pci", name, data)
 
 
 if __name__ == "__main__":

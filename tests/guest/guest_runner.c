@@ -7,6 +7,7 @@
  * minimal one. 77 without a usable /dev/kvm, 1 when a case fails.
  */
 #include "guest_process.h"
+#include "virtio_cases.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,8 @@
 #define COMMAND_WORDS_MAX  (CASE_WORDS_MAX + 8)
 #define PATIENCE_SECONDS   30
 #define FLOOD_LINE_BYTES   64
+#define DISKS_MAX          2
+#define DISK_BYTES         (64L << 20)
 #define SHOWN_BYTES        1500
 #define RAM_NOT_TOLD_BYTES (UINT64_C(1) << 20) /* the legacy hole and what the loader keeps */
 
@@ -38,6 +41,9 @@ struct setup {
 struct command {
 	char *words[COMMAND_WORDS_MAX];
 	char guest[PATH_MAX], file[PATH_MAX];
+	char disks[DISKS_MAX][PATH_MAX]; /* made for the case; "" when not used */
+	char disk_options[DISKS_MAX][PATH_MAX];
+	unsigned int disk_count;
 	unsigned int count;
 	uint64_t file_bytes; /* of the option's file; 0: none */
 };
@@ -52,6 +58,33 @@ static void add_word(struct command *command, const char *word)
 
 	if (command->count + 1 < COMMAND_WORDS_MAX)
 		command->words[command->count++] = same.wanted;
+}
+
+/* "@disk,ro": the option with the name of a fresh file of zeros in place of the word. */
+static const char *make_disk(struct command *command, const char *option)
+{
+	unsigned int index = command->disk_count;
+	char path[] = "/tmp/hull-disk-XXXXXX";
+	int fd;
+
+	if (index == DISKS_MAX)
+		return option;
+	fd = mkstemp(path);
+	if (fd < 0 || ftruncate(fd, DISK_BYTES) != 0)
+		fprintf(stderr, "# cannot make a disk: %s\n", strerror(errno));
+	if (fd >= 0)
+		(void)close(fd); /* its size is all there is to it */
+	command->disk_count++;
+	(void)snprintf(command->disks[index], PATH_MAX, "%s", path);
+	(void)snprintf(command->disk_options[index], PATH_MAX, "%s%s", path,
+		option + strcspn(option, ","));
+	return command->disk_options[index];
+}
+
+static void remove_disks(const struct command *command)
+{
+	for (unsigned int i = 0; i < command->disk_count; i++)
+		(void)unlink(command->disks[i]);
 }
 
 static void build_command(
@@ -69,7 +102,9 @@ static void build_command(
 	for (size_t i = 0; i < CASE_WORDS_MAX && guest_case->options[i]; i++) {
 		const char *option = guest_case->options[i];
 
-		if (option[0] == '@') {
+		if (strncmp(option, "@disk", 5) == 0) {
+			option = make_disk(command, option);
+		} else if (option[0] == '@') {
 			(void)snprintf(command->file, sizeof(command->file), "%s/%s",
 				setup->firmware, option + 1);
 			command->file_bytes = stat(command->file, &status) == 0
@@ -209,6 +244,7 @@ static bool run_case(
 		show_failure(guest_case, &command, &outcome);
 	(void)fflush(stdout); /* what cannot be printed cannot be reported either */
 	outcome_fini(&outcome);
+	remove_disks(&command);
 	return !problem;
 }
 
@@ -220,16 +256,21 @@ static bool is_wanted(const struct guest_case *guest_case, const char *group, co
 
 static int run_all(const struct setup *setup, const char *group, const char *name)
 {
+	const struct {
+		const struct guest_case *cases;
+		size_t count;
+	} tables[] = {{guest_cases, guest_case_count}, {virtio_cases, virtio_case_count}};
 	unsigned int count = 0, failed = 0;
 
-	for (size_t i = 0; i < guest_case_count; i++)
-		count += is_wanted(&guest_cases[i], group, name);
+	for (size_t table = 0; table < sizeof(tables) / sizeof(tables[0]); table++)
+		for (size_t i = 0; i < tables[table].count; i++)
+			count += is_wanted(&tables[table].cases[i], group, name);
 	printf("1..%u\n", count);
 	count = 0;
-	for (size_t i = 0; i < guest_case_count; i++) {
-		if (is_wanted(&guest_cases[i], group, name))
-			failed += !run_case(setup, &guest_cases[i], ++count);
-	}
+	for (size_t table = 0; table < sizeof(tables) / sizeof(tables[0]); table++)
+		for (size_t i = 0; i < tables[table].count; i++)
+			if (is_wanted(&tables[table].cases[i], group, name))
+				failed += !run_case(setup, &tables[table].cases[i], ++count);
 	if (!count)
 		printf("# no such group or case\n");
 	return failed || !count ? STATUS_FAILED : 0;

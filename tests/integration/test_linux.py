@@ -8,21 +8,16 @@ argv: the hull program, the directory of the freestanding guests, the guest runn
 cases (all of them by default).
 """
 
-import json
-import os
-import re
 import shutil
-import subprocess
 import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "scripts/lib"))
+sys.path[:0] = [str(ROOT / "scripts/lib"), str(HERE / "linux")]
 
 import kernel_modules  # noqa: E402
+from harness import Suite, fetched, run  # noqa: E402
 
 UUID = "6f1a1e0c-7d7a-4c3e-9d52-9a3f0f0c1b2d"
 BUTTON_MODULES = ("button", "evdev", "pvpanic", "pvpanic_mmio")
@@ -117,15 +112,6 @@ boot 122 -k $FILES/6.1-cloud -i $FILES/initrd -m 256M -p "hull_test=reboot reboo
 }
 
 
-def run(*command, **options):
-    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE,
-                          text=True, **options).stdout.strip()
-
-
-def fetched(flavour):
-    return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, "--print", "json"))
-
-
 def prepare_files(files, firmware, runner):
     """Kernels as packaged and extracted, and the guests' initrds."""
     kernels = {flavour: fetched(flavour) for flavour in ("6.1-cloud", "6.1-generic", "6.12-cloud")}
@@ -153,92 +139,9 @@ def prepare_files(files, firmware, runner):
     shutil.rmtree(modules)
 
 
-def hardware_kvm():
-    """Is there a KVM here that runs distribution kernels?"""
-    flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
-    return (os.access("/dev/kvm", os.R_OK | os.W_OK) and flags
-            and bool({"vmx", "svm"} & set(flags.group(1).split())))
-
-
-def write_cases(directory, hull, files, qemu, wanted):
-    directory.mkdir()
-    shutil.copy(HERE / "linux/case.sh", directory / "case.sh")
-    plan = []
-    for name, body in CASES.items():
-        if wanted and name not in wanted:
-            continue
-        if "$QEMU" in body and not qemu:
-            print(f"# {name} is left out: there is no qemu-system-x86_64 to compare with")
-            continue
-        (directory / name).write_text(f"HULL={hull} FILES={files} QEMU={qemu}\n"
-                                      f". $(dirname $0)/case.sh\n{body}")
-        plan.append({"name": name, "command": ["sh", f"{directory}/{name}"], "timeout": 600})
-    return plan
-
-
-def run_here(plan):
-    failed = 0
-    for test in plan:
-        result = subprocess.run(test["command"], timeout=test["timeout"], check=False,
-                                stdout=subprocess.PIPE, text=True, errors="replace")
-        print("ok" if result.returncode == 0 else "not ok", test["name"], flush=True)
-        if result.returncode != 0:
-            print(result.stdout)
-            failed += 1
-    return 1 if failed else 0
-
-
-def run_emulated(plan, scratch, cases, hull, files, qemu):
-    """One boot of the emulated host for a list of cases; its output and its status."""
-    for test in plan:
-        test["command"] = ["sh", f"/cases/{test['name']}"]
-    scratch.mkdir()
-    (scratch / "plan.json").write_text(json.dumps(plan))
-    results = scratch / "results"
-    command = [ROOT / "tests/host/emulated-host", "--plan", scratch / "plan.json",
-               "--results", results, "--put-exec", hull, "--put", f"{files}:/files",
-               "--put", f"{cases}:/cases", "--memory", "3G", "--timeout", "1500"]
-    for library in ("libz.so.1",):  # hull opens it when a kernel is packed
-        found = re.search(rf"{re.escape(library)} .*=> (\S+)", run("/sbin/ldconfig", "-p"))
-        if found:
-            command += ["--put", f"{Path(found.group(1)).resolve()}:{found.group(1)}"]
-    if any("$QEMU" in CASES[test["name"]] for test in plan):
-        command += ["--put-exec", qemu, "--put", "/usr/share/seabios:/usr/share/seabios",
-                    "--put", "/usr/share/qemu:/usr/share/qemu"]
-    ended = subprocess.run([str(part) for part in command], check=False, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, errors="replace")
-    output = [ended.stdout]
-    for log in sorted(results.glob("*.stdout")):
-        output.append(f"--- {log.stem}\n{log.read_text(errors='replace').strip()}\n")
-    return "".join(output), ended.returncode
-
-
 def main(hull, firmware, runner, *wanted):
-    qemu = shutil.which("qemu-system-x86_64") or ""
-    with tempfile.TemporaryDirectory(prefix="hull-linux-") as directory:
-        scratch = Path(directory)
-        files = scratch / "files"
-        files.mkdir()
-        try:
-            prepare_files(files, firmware, runner)
-        except subprocess.CalledProcessError as error:
-            print(f"SKIP: {error}")
-            return 77
-        if hardware_kvm():
-            return run_here(write_cases(scratch / "cases", hull, files, qemu, wanted))
-        plan = write_cases(scratch / "cases", "/usr/local/bin/hull", "/files",
-                           f"/usr/local/bin/{Path(qemu).name}" if qemu else "", wanted)
-        # The cases that compare with each other stay together; two hosts run at a time.
-        halves = [half for half in (plan[:HALF], plan[HALF:]) if half]
-        with ThreadPoolExecutor(len(halves)) as pool:
-            runs = [pool.submit(run_emulated, half, scratch / f"host{index}", scratch / "cases",
-                                hull, files, qemu) for index, half in enumerate(halves)]
-            status = 0
-            for run_of_half in runs:
-                output, failed = run_of_half.result()
-                print(output, flush=True)
-                status = status or failed
-        return status
+    suite = Suite(hull, CASES, HALF, wanted)
+    return suite.run(lambda files: prepare_files(files, firmware, runner))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ static int setup(void **state)
 	sci = (struct fake_irq){0};
 	timer = (struct fake_timer){0};
 	end = (struct fake_end){0};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&fake_ports, "PIO");
 	fake_monotonic_ns = 123456789;
 	options = (struct acpi_pm_options){
 		.sci = fake_irq_line(&sci),

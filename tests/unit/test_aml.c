@@ -164,8 +164,8 @@ static void resources(void **state)
 	(void)state;
 	mark = aml_resources_begin(&aml);
 	aml_resource_io(&aml, 0x3f8, 8);
-	aml_resource_interrupt(&aml, 4);
-	aml_resource_interrupt(&aml, 20);
+	aml_resource_interrupt(&aml, 4, false);
+	aml_resource_interrupt(&aml, 20, false);
 	aml_resource_memory32(&aml, 0xe0000000, 0x1000000);
 	aml_resources_end(&aml, mark);
 	CHECK(&aml, "\x11\x26\x0b\x22\x00"

@@ -10,7 +10,7 @@ static int setup(void **state)
 {
 	(void)state;
 	end = (struct fake_end){0};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&fake_ports, "PIO");
 	debug_exit = (struct debug_exit){.end = fake_end_sink(&end)};
 	fake_ports_attach(PORT, 4, &debug_exit_bus_ops, &debug_exit);
 	return 0;

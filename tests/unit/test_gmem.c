@@ -100,12 +100,73 @@ static void files(void **state)
 	close(fd);
 }
 
+static void spans(void **state)
+{
+	static const struct {
+		uint64_t address;
+		uint32_t length;
+		bool good;
+	} cases[] = {
+		{0, 1, true},
+		{0, 4 * PAGE, true},
+		{0, 4 * PAGE + 1, false}, /* crosses regions */
+		{4 * PAGE - 1, 2, false},
+		{4 * PAGE, PAGE, true},
+		{5 * PAGE - 1, 1, true},
+		{5 * PAGE - 1, 2, false},
+		{5 * PAGE - 1, 0, true},
+		{5 * PAGE, 0, false},
+		{FAR - 1, 1, false},
+		{FAR, 2 * PAGE, true},
+		{FAR + 1, 2 * PAGE, false},
+		{FAR, UINT32_MAX, false},
+		{UINT64_MAX, 1, false},
+		{UINT64_MAX, UINT32_MAX, false},
+		{UINT64_MAX, 0, false},
+	};
+	const struct gmem *gmem = *state;
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		struct gmem_span span = {NULL, 0};
+		int r = gmem_span(
+			gmem, gpa_at(cases[i].address), cases[i].length, GMEM_WRITE, &span);
+
+		assert_int_equal(r, cases[i].good ? 0 : -EFAULT);
+		assert_int_equal(span.host != NULL, cases[i].good);
+		assert_int_equal(span.length, cases[i].good ? cases[i].length : 0);
+		if (cases[i].good)
+			memset(span.host, (int)i + 1, span.length);
+		if (cases[i].good && cases[i].length) {
+			uint8_t byte;
+
+			assert_int_equal(gmem_read(gmem, gpa_at(cases[i].address), &byte, 1), 0);
+			assert_int_equal(byte, i + 1);
+		}
+	}
+}
+
+static void ordered_words(void **state)
+{
+	const struct gmem *gmem = *state;
+	uint16_t value;
+
+	assert_int_equal(gmem_store16_release(gmem, gpa_at(FAR + 2), 0x1234), 0);
+	assert_int_equal(gmem_load16_acquire(gmem, gpa_at(FAR + 2), &value), 0);
+	assert_int_equal(value, 0x1234);
+	assert_int_equal(gmem_load16_acquire(gmem, gpa_at(1), &value), -EINVAL);
+	assert_int_equal(gmem_store16_release(gmem, gpa_at(1), 0), -EINVAL);
+	assert_int_equal(gmem_load16_acquire(gmem, gpa_at(5 * PAGE), &value), -EFAULT);
+	assert_int_equal(gmem_store16_release(gmem, gpa_at(UINT64_MAX - 1), 0), -EFAULT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(crossing_is_all_or_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(words, setup, teardown),
+		cmocka_unit_test_setup_teardown(spans, setup, teardown),
+		cmocka_unit_test_setup_teardown(ordered_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(files, setup, teardown),
 	};
 

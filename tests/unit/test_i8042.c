@@ -24,7 +24,7 @@ static int setup(void **state)
 	(void)state;
 	irq = (struct fake_irq){0};
 	end = (struct fake_end){0};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&fake_ports, "PIO");
 	options = (struct i8042_options){
 		.keyboard_irq = fake_irq_line(&irq), .end = fake_end_sink(&end)};
 	i8042_init(&i8042, &options);

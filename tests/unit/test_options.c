@@ -86,10 +86,11 @@ static void wrong_words_are_named(void **state)
 		{{"--kernal=x"}, "unknown option '--kernal': did you mean '--kernel'?"},
 		{{"--mme=1G"}, "unknown option '--mme': did you mean '--mem'?"},
 		{{"--time"}, "unknown option '--time': did you mean '--timeout'?"},
-		{{"--disk=x"}, "unknown option '--disk': see 'hull help run'"},
 		{{"--=x"}, "unknown option '--': see 'hull help run'"},
 		{{"--json"}, "unknown option '--json': see 'hull help run'"},
-		{{"-d", "disk"}, "unknown option '-d': see 'hull help run'"},
+		{{"-d", "x,qcow2"},
+			"--disk: 'qcow2' is not one of ro, direct, ephemeral[=SIZE], cache=, "
+			"serial=, queues=, rate=, iops="},
 		{{"-n"}, "unknown option '-n': see 'hull help run'"},
 		{{"-vx"}, "unknown option '-x': see 'hull help run'"},
 		{{"-\xc3\xa9"}, "unknown option '-?': see 'hull help run'"},

@@ -83,8 +83,8 @@ static int setup(void **state)
 		.name = "ECAM"};
 
 	(void)state;
-	memory = (struct bus){.name = "MMIO"};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&memory, "MMIO");
+	bus_init(&fake_ports, "PIO");
 	memset(&reset, 0, sizeof(reset));
 	memset(&probe, 0, sizeof(probe));
 	pci_host_init(&host, &reset_ops, &reset);

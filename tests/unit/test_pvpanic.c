@@ -10,7 +10,7 @@ static int setup(void **state)
 {
 	(void)state;
 	end = (struct fake_end){0};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&fake_ports, "PIO");
 	pvpanic = (struct pvpanic){.end = fake_end_sink(&end)};
 	fake_ports_attach(PORT, 1, &pvpanic_bus_ops, &pvpanic);
 	return 0;

@@ -12,7 +12,7 @@ static int setup(void **state)
 
 	(void)state;
 	end = (struct fake_end){0};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&fake_ports, "PIO");
 	reset_control_init(&control, &sink);
 	fake_ports_attach(PORT, 1, &reset_control_bus_ops, &control);
 	return 0;

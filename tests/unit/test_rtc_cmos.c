@@ -46,7 +46,7 @@ static int setup(void **state)
 	(void)state;
 	irq = (struct fake_irq){0};
 	timer = (struct fake_timer){0};
-	fake_ports = (struct bus){.name = "PIO"};
+	bus_init(&fake_ports, "PIO");
 	fake_monotonic_ns = 5 * SECOND;
 	fake_realtime_ns = LEAP_EVENING * SECOND + 250 * MILLISECOND;
 	options = (struct rtc_cmos_options){

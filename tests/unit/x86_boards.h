@@ -50,6 +50,9 @@ static inline struct board test_board_fill(const struct test_board *from)
 		test_board_add(&board, BOARD_I8042, PIO_I8042, 5, 0);
 		test_board_add(&board, BOARD_PVPANIC, PIO_PVPANIC, 1, 0);
 		test_board_add(&board, BOARD_DEBUG_EXIT, PIO_DEBUG_EXIT, 4, 0);
+		test_board_add(&board, BOARD_VIRTIO_MMIO, VIRTIO_MMIO_BASE, VIRTIO_MMIO_BYTES, 21);
+		test_board_add(&board, BOARD_VIRTIO_MMIO, VIRTIO_MMIO_BASE + VIRTIO_MMIO_STRIDE,
+			VIRTIO_MMIO_BYTES, 5);
 	}
 	if (from->pci)
 		board.pci = (struct board_pci){

@@ -382,11 +382,15 @@ static int check_board(const struct board *board, struct err *err)
 	for (unsigned int i = 0; i < board->device_count; i++) {
 		const struct board_device *device = &board->devices[i];
 
+		if (device->kind == BOARD_VIRTIO_MMIO && device->size >= 1 &&
+			device->size <= UINT32_MAX &&
+			device->base <= UINT32_MAX + UINT64_C(1) - device->size)
+			continue;
 		if (device->size < 1 || device->size > UINT8_MAX ||
 			device->base > UINT16_MAX + UINT64_C(1) - device->size)
 			return err_set(err, EINVAL,
 				"ACPI: the device at 0x%" PRIx64 " with 0x%" PRIx64
-				" bytes is not in the ports' address space",
+				" bytes is not in its address space",
 				device->base, device->size);
 	}
 	return check_pci(&board->pci, err);

@@ -63,16 +63,18 @@ static void add_processors(struct blob *aml, unsigned int count)
 	}
 }
 
-/* Kinds that are a range of ports and perhaps an interrupt; the others need no object. */
+/* Kinds that are a range of ports or memory and perhaps an interrupt; the others need no object. */
 static const struct port_device {
 	const char *hardware_id;
 	char letter;
 	bool interrupt;
 	bool hidden;
+	bool memory; /* not ports; its interrupt is level-triggered */
 } port_devices[] = {
-	[BOARD_UART_16550] = {"PNP0501", 'U', true, false},
-	[BOARD_RTC_CMOS] = {"PNP0B00", 'R', true, false},
-	[BOARD_PVPANIC] = {"QEMU0001", 'P', false, true},
+	[BOARD_UART_16550] = {"PNP0501", 'U', true, false, false},
+	[BOARD_RTC_CMOS] = {"PNP0B00", 'R', true, false, false},
+	[BOARD_PVPANIC] = {"QEMU0001", 'P', false, true, false},
+	[BOARD_VIRTIO_MMIO] = {"LNRO0005", 'V', true, false, true},
 };
 
 static void add_port_device(struct blob *aml, const struct board_device *device,
@@ -87,9 +89,12 @@ static void add_port_device(struct blob *aml, const struct board_device *device,
 		aml_name_integer(aml, "_STA", STATUS_ENABLED_HIDDEN);
 	aml_name(aml, "_CRS");
 	resources = aml_resources_begin(aml);
-	aml_resource_io(aml, (uint16_t)device->base, (uint8_t)device->size);
+	if (kind->memory)
+		aml_resource_memory32(aml, (uint32_t)device->base, (uint32_t)device->size);
+	else
+		aml_resource_io(aml, (uint16_t)device->base, (uint8_t)device->size);
 	if (kind->interrupt)
-		aml_resource_interrupt(aml, device->irq);
+		aml_resource_interrupt(aml, device->irq, kind->memory);
 	aml_resources_end(aml, resources);
 	aml_end(aml, object);
 }

@@ -298,16 +298,16 @@ void aml_resource_io(struct blob *aml, uint16_t base, uint8_t length)
 	blob_u8(aml, length);
 }
 
-void aml_resource_interrupt(struct blob *aml, uint32_t gsi)
+void aml_resource_interrupt(struct blob *aml, uint32_t gsi, bool level)
 {
-	if (gsi < 16) {
+	if (gsi < 16 && !level) {
 		blob_u8(aml, TAG_IRQ_NO_FLAGS);
 		blob_u16(aml, (uint16_t)(1U << gsi));
 		return;
 	}
 	blob_u8(aml, TAG_EXTENDED_INTERRUPT);
 	blob_u16(aml, 6);
-	blob_u8(aml, 0x03); /* consumer, edge, active high, exclusive */
+	blob_u8(aml, level ? 0x01 : 0x03); /* consumer, level or edge, active high, exclusive */
 	blob_u8(aml, 1);
 	blob_u32(aml, gsi);
 }

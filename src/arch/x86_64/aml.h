@@ -54,7 +54,7 @@ void aml_resources_end(struct blob *aml, size_t mark);
 void aml_resource_io(struct blob *aml, uint16_t base, uint8_t length);
 
 /* Edge-triggered, active high, exclusive: the ISA kind; any GSI. */
-void aml_resource_interrupt(struct blob *aml, uint32_t gsi);
+void aml_resource_interrupt(struct blob *aml, uint32_t gsi, bool level);
 void aml_resource_memory32(struct blob *aml, uint32_t base, uint32_t length);
 
 /* What a bridge passes on: a range of bus numbers or of uncached, writable memory. */

@@ -40,6 +40,8 @@
 #define PCI_ECAM_BUSES       16
 #define PCI_ECAM_BUS_BYTES   MIB
 #define VIRTIO_MMIO_BASE     UINT64_C(0xf0000000)
+#define VIRTIO_MMIO_STRIDE   UINT64_C(0x1000)
+#define VIRTIO_MMIO_BYTES    UINT64_C(0x200)
 #define IOAPIC_ADDRESS       UINT64_C(0xfec00000)
 #define LAPIC_ADDRESS        UINT64_C(0xfee00000)
 #define KVM_IDENTITY_ADDRESS UINT64_C(0xfffbc000) /* one page, used by KVM on Intel */

@@ -179,6 +179,22 @@ struct board_device arch_board_device(enum board_device_kind kind)
 	return devices[kind];
 }
 
+int arch_board_virtio_mmio(unsigned int index, struct board_device *ret_device)
+{
+	/* Lines that nothing else is wired to. */
+	static const unsigned int lines[] = {20, 21, 22, 23, 5, 6, 7, 10, 11, 12, 14, 15};
+
+	if (index >= array_size(lines))
+		return -ENOSPC;
+	*ret_device = (struct board_device){
+		.kind = BOARD_VIRTIO_MMIO,
+		.base = VIRTIO_MMIO_BASE + index * VIRTIO_MMIO_STRIDE,
+		.size = VIRTIO_MMIO_BYTES,
+		.irq = lines[index],
+	};
+	return 0;
+}
+
 void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes)
 {
 	uint64_t high_end = memory_bytes > LOW_RAM_END ? HIGH_RAM_BASE + memory_bytes - LOW_RAM_END
@@ -196,6 +212,35 @@ void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes)
 		.window64_size = 64 * GIB,
 		.intx_irqs = {GSI_PCI_A, GSI_PCI_A + 1, GSI_PCI_A + 2, GSI_PCI_A + 3},
 	};
+}
+
+/* KVM's default: each of the first 16 lines goes to a pin of the 8259s and of the I/O APIC. */
+unsigned int arch_irq_routes(
+	struct kvm_irq_routing_entry *entries, unsigned int capacity, unsigned int *ret_gsis)
+{
+	unsigned int count = 0;
+
+	for (uint32_t gsi = 0; gsi < IOAPIC_PINS; gsi++) {
+		struct kvm_irq_routing_entry entry = {.gsi = gsi, .type = KVM_IRQ_ROUTING_IRQCHIP};
+
+		if (gsi < 16 && count < capacity) {
+			entry.u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
+			                                  : KVM_IRQCHIP_PIC_SLAVE;
+			entry.u.irqchip.pin = gsi % 8;
+			entries[count++] = entry;
+		}
+		entry.u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+		entry.u.irqchip.pin = gsi;
+		if (count < capacity)
+			entries[count++] = entry;
+	}
+	*ret_gsis = IOAPIC_PINS;
+	return count;
+}
+
+bool arch_msi_needs_device_id(void)
+{
+	return false;
 }
 
 const char *const *arch_command_line_words(bool with_console)

@@ -15,7 +15,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct console {
@@ -29,7 +31,8 @@ struct console {
 	/* [main] where input comes from: stdin, a pty's master side, a socket's client; -1: nothing
 	 */
 	int input_fd;
-	bool client_left; /* what it sent is still being read */
+	bool client_left;    /* what it sent is still being read */
+	bool end_unreported; /* the other end has gone, but the device has not had all it sent */
 	/* [main] who tells that a reader came: inotify or the listening socket */
 	struct loop_source arrival;
 	int pty_slave_fd;
@@ -68,12 +71,35 @@ struct console_port console_port(struct console *console)
 	return (struct console_port){&ops, console};
 }
 
+static void report_connected(const struct console *console, bool connected)
+{
+	if (console->events.connected)
+		console->events.connected(console->events.device, connected);
+}
+
+/* The end comes behind what was sent. */
+static void report_end(struct console *console)
+{
+	console->end_unreported = console->input.begin != console->input.end;
+	if (!console->end_unreported)
+		report_connected(console, false);
+}
+
+static void input_emptied(void *owner)
+{
+	struct console *console = owner;
+
+	if (console->end_unreported)
+		report_end(console);
+}
+
 static void drop_client(struct console *console)
 {
 	console_input_set_fd(&console->input, -1);
 	fd_close(&console->input_fd);
 	console->client_left = false;
 	console->arrival.events = POLLIN;
+	report_end(console);
 }
 
 /* No input any more, or not from this reader. */
@@ -88,6 +114,13 @@ static void input_ended(void *owner, bool hung_up)
 	case CONSOLE_SOCKET:
 		if (hung_up)
 			drop_client(console);
+		break;
+	case CONSOLE_FD:
+		/* The other end of a socket that is half closed may still read. */
+		if (hung_up) {
+			console_input_set_fd(&console->input, -1);
+			report_end(console);
+		}
 		break;
 	default:
 		/* Reading from the background fails as well, and is no end. */
@@ -107,11 +140,11 @@ static void client_hung_up(void *owner)
 {
 	struct console *console = owner;
 
+	console->input.idle_events = 0;
+	console->input.source.events = 0;
 	if (console->kind != CONSOLE_SOCKET)
 		return;
 	console->client_left = true;
-	console->input.idle_events = 0;
-	console->input.source.events = 0;
 	console->arrival.events = POLLIN;
 }
 
@@ -126,11 +159,17 @@ static void client_arrived(void *owner, short revents)
 		return;
 	if (console->client_left)
 		drop_client(console);
+	if (console->end_unreported && console->events.connected) {
+		/* It would be taken for what the new client sends. */
+		console_input_discard(&console->input);
+		report_end(console);
+	}
 	console->input_fd = take_fd(&fd);
 	console->arrival.events = 0;
 	console->input.idle_events = POLLERR; /* and with it POLLHUP, but not POLLIN */
 	console_input_set_fd(&console->input, console->input_fd);
 	console_output_offer(&console->output, take_fd(&output_fd));
+	report_connected(console, true);
 }
 
 static void pty_opened(void *owner, short revents)
@@ -163,6 +202,29 @@ static int open_stdio(struct console *console, const struct console_options *opt
 		console->input.has_escapes = r == 0;
 	}
 	return r;
+}
+
+/* A regular file has one position, and what was written to it is no input. */
+static bool is_file(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static int open_fd(struct console *console, int fd, int *ret_output_fd, struct err *err)
+{
+	int mode = fcntl(fd, F_GETFL);
+	int r = 0;
+
+	if (mode < 0)
+		return err_set_errno(err, errno, "console fd %d: was not inherited", fd);
+	mode &= O_ACCMODE;
+	if (mode != O_RDONLY)
+		r = *ret_output_fd = console_host_adopt(fd);
+	if (r >= 0 && (mode == O_RDONLY || (mode == O_RDWR && !is_file(fd))))
+		r = console->input_fd = console_host_adopt(fd);
+	return r < 0 ? err_set_errno(err, -r, "console fd %d: cannot be used", fd) : 0;
 }
 
 static int open_host(struct console *console, const struct console_options *options,
@@ -199,6 +261,9 @@ static int open_host(struct console *console, const struct console_options *opti
 		console->arrival.fd = console->socket.fd;
 		console->arrival.ready = client_arrived;
 		return 0;
+	case CONSOLE_FD:
+		console->input.idle_events = POLLERR; /* and with it POLLHUP, but not POLLIN */
+		return open_fd(console, options->input_fd, ret_output_fd, err);
 	case CONSOLE_NULL:
 		return 0;
 	}
@@ -225,6 +290,7 @@ int console_create(
 	console->arrival = (struct loop_source){.fd = -1, .events = POLLIN, .owner = console};
 	console->input.ended = input_ended;
 	console->input.hung_up = client_hung_up;
+	console->input.emptied = input_emptied;
 	console->input.owner = console;
 	if (console->kind == CONSOLE_NULL) {
 		*ret_console = take_ptr(console);
@@ -251,6 +317,8 @@ int console_start(struct console *console, struct loop *loop, const struct conso
 	int r;
 
 	console->events = *events;
+	if (console->kind != CONSOLE_SOCKET)
+		report_connected(console, true);
 	if (console->kind == CONSOLE_NULL)
 		return 0;
 	console->loop = loop;
@@ -271,6 +339,18 @@ int console_start(struct console *console, struct loop *loop, const struct conso
 const char *console_path(const struct console *console)
 {
 	return console->path;
+}
+
+int console_window_size(const struct console *console, uint16_t *ret_columns, uint16_t *ret_rows)
+{
+	struct winsize size;
+
+	if (console->input_fd < 0 || ioctl(console->input_fd, TIOCGWINSZ, &size) != 0 ||
+		!size.ws_col || !size.ws_row)
+		return -ENOTTY;
+	*ret_columns = size.ws_col;
+	*ret_rows = size.ws_row;
+	return 0;
 }
 
 uint64_t console_dropped_bytes(const struct console *console)

@@ -56,8 +56,16 @@ static void deliver(struct console_input *input)
 	else if (length)
 		input->begin += input->events->receive(
 			input->events->device, input->buffer + input->begin, length);
-	if (input->begin == input->end)
+	if (input->begin == input->end) {
 		input->begin = input->end = 0;
+		input->emptied(input->owner);
+	}
+	update_events(input);
+}
+
+void console_input_discard(struct console_input *input)
+{
+	input->begin = input->end = 0;
 	update_events(input);
 }
 

@@ -45,13 +45,14 @@ struct console_input {
 	                    */
 	void (*ended)(void *owner, bool hung_up); /* end of input or an error */
 	void (*hung_up)(void *owner);             /* while the buffer is full */
+	void (*emptied)(void *owner);             /* the device has taken all that was read */
 	void *owner;
 	size_t begin; /* of what waits in the buffer */
 	size_t end;
 	uint8_t buffer[CONSOLE_INPUT_BYTES];
 };
 
-/* idle_events, ended, hung_up and owner are set by the caller. */
+/* idle_events, ended, hung_up, emptied and owner are set by the caller. */
 must_check int console_input_init(struct console_input *input, struct err *err);
 must_check int console_input_start(struct console_input *input, struct loop *loop,
 	const struct console_events *events, struct err *err);
@@ -60,6 +61,9 @@ must_check int console_input_start(struct console_input *input, struct loop *loo
 void console_input_set_fd(struct console_input *input, int fd);
 
 void console_input_hold(struct console_input *input, bool held);
+
+/* Throws away what waits in the buffer. */
+void console_input_discard(struct console_input *input);
 
 /* Any thread. */
 void console_input_resume(const struct console_input *input);

@@ -123,6 +123,8 @@ void pci_device_reset(struct pci_device *device)
 	for (unsigned int reg = 0; reg < PCI_CONFIG_BYTES; reg++)
 		device->config[reg] &= (uint8_t)~device->writable[reg];
 	update_bars(device);
+	if (device->ops && device->ops->reset)
+		device->ops->reset(device);
 }
 
 void pci_device_init(struct pci_device *device, const struct pci_device_ops *ops,

@@ -20,7 +20,7 @@ boot()
 	shift
 	echo "hull run $*"
 	# shellcheck disable=SC2086
-	"$HULL" run --timeout 240s --timing -p quiet "$@" >"$log" 2>&1 </dev/null
+	"$HULL" run --timeout "${LIMIT:-240s}" --timing -p quiet "$@" >"$log" 2>&1 </dev/null
 	status=$?
 	[ "$status" = "$wanted" ] || fail "exit status $status, not $wanted"
 	grep 'hull: ' "$log"

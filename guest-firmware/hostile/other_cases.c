@@ -1,0 +1,141 @@
+/*
+ * Devices other than the disk under attack: entropy (VIRTIO 1.2 5.4), console (5.3), a read-only
+ * disk. The attack goes to them here; that the disk still works is checked after it.
+ */
+#include "cases.h"
+
+#include "board.h"
+#include "mmio.h"
+
+#define CONSOLE_TRANSMIT    1
+#define CONSOLE_CONTROL_IN  2
+#define CONSOLE_CONTROL_OUT 3
+#define CONSOLE_F_MULTIPORT FEATURE(1)
+#define LENGTH              64
+
+/* A buffer of a bytes (b: writable) at place c on the entropy device: it comes back, empty or not,
+ * or the device wants a reset; then it works again. */
+static void run_entropy(struct scene *scene, const struct hostile_case *self)
+{
+	struct bystander *entropy = bystander_find(VIRTIO_ENTROPY, false);
+	const struct vring_buffer buffer = {
+		scene_place(scene, (enum place)self->c), (uint32_t)self->a, self->b != 0};
+	uint64_t start = board_clock();
+	uint32_t length = 0;
+	uint16_t id;
+
+	entropy->ring.stride = 1;
+	vring_add(&entropy->ring, 0, &buffer, 1);
+	virtio_notify(entropy->device, 0);
+	while (!vring_take_used(&entropy->ring, &id, &length) &&
+		!(entropy->device->transport->status(entropy->device) & STATUS_NEEDS_RESET)) {
+		if (virtio_is_late(start)) {
+			report_expect(scene->report, false, "neither completed nor NEEDS_RESET");
+			break;
+		}
+	}
+	report_note(scene->report, "used %u", length);
+	report_expect(scene->report, self->b || length == 0, "wrote to a readable buffer");
+	report_expect(scene->report, length <= self->a, "wrote more than there was room");
+	report_expect(scene->report, bystander_up(entropy), "entropy does not come up again");
+}
+
+/* Raw bytes of a control message to the console's control queue. */
+struct control {
+	uint32_t id;
+	uint16_t event, value;
+	uint32_t bytes; /* of it that are sent */
+};
+
+/* The queue of the console that a names gets the buffer; it comes back or is kept. */
+static void run_console(struct scene *scene, const struct hostile_case *self)
+{
+	const struct control *control = self->data;
+	struct bystander *console = bystander_find(VIRTIO_CONSOLE, false);
+	uint16_t queue = (uint16_t)self->a;
+	struct virtio *device = console->device;
+	struct vring ring;
+	uint64_t start;
+	uint32_t length;
+	uint16_t id;
+
+	if (!virtio_negotiate(device, CONSOLE_F_MULTIPORT))
+		return;
+	if (queue < CONSOLE_CONTROL_IN || (device->accepted & CONSOLE_F_MULTIPORT)) {
+		const struct vring_buffer buffer = {
+			(uintptr_t)stage.data, control->bytes, self->b != 0};
+
+		*(struct control *)(uintptr_t)stage.data = *control;
+		vring_place(&ring, stage.ring, queue, 16, false, false);
+		vring_configure(&ring, device);
+		device->transport->enable(device, 1);
+		virtio_driver_ok(device);
+		vring_add(&ring, 0, &buffer, 1);
+		virtio_notify(device, queue);
+		start = board_clock();
+		while (!vring_take_used(&ring, &id, &length) &&
+			!(device->transport->status(device) & STATUS_NEEDS_RESET)) {
+			if (!virtio_is_late(start))
+				continue;
+			report_expect(scene->report, false, "neither completed nor NEEDS_RESET");
+			break;
+		}
+	}
+	report_expect(scene->report, bystander_up(console), "console does not come up again");
+}
+
+/* Writes to a read-only disk fail whether its driver took VIRTIO_BLK_F_RO or not. */
+static void run_read_only(struct scene *scene, const struct hostile_case *self)
+{
+	struct bystander *disk = bystander_find(VIRTIO_BLOCK, true);
+	uint8_t status;
+
+	if (!virtio_negotiate(disk->device, self->a))
+		return;
+	vring_place(&disk->ring, disk->ring.areas[0], 0, disk->ring.size, false, false);
+	vring_configure(&disk->ring, disk->device);
+	disk->device->transport->enable(disk->device, 1);
+	virtio_driver_ok(disk->device);
+	status = blk_request(disk->device, &disk->ring, &stage.other, (uint32_t)self->b, 0,
+		(uintptr_t)stage.data, (uint32_t)self->c);
+	report_expect(scene->report, status == BLK_IOERR || status == BLK_UNSUPPORTED,
+		"status 0x%x", status);
+	report_expect(scene->report, bystander_up(disk), "it does not come up again");
+}
+
+#define ENTROPY(name, bytes, writable, place)                                            \
+	{                                                                                \
+		"entropy-" name, NEED_ENTROPY, run_entropy, NULL, bytes, writable, place \
+	}
+#define CONSOLE(name, queue, writable, ...)                                                       \
+	{                                                                                         \
+		"console-" name, NEED_CONSOLE, run_console, &(const struct control){__VA_ARGS__}, \
+			queue, writable, 0                                                        \
+	}
+#define READ_ONLY(name, features, type, bytes)                                                \
+	{                                                                                     \
+		"read-only-" name, NEED_READ_ONLY, run_read_only, NULL, features, type, bytes \
+	}
+
+static const struct hostile_case cases[] = {
+	ENTROPY("good", LENGTH, 1, AT_DATA),
+	ENTROPY("readable-buffer", LENGTH, 0, AT_DATA),
+	ENTROPY("empty-buffer", 0, 1, AT_DATA),
+	ENTROPY("of-64-kib", DATA_BYTES, 1, AT_DATA),
+	ENTROPY("in-hole", LENGTH, 1, AT_HOLE),
+	ENTROPY("of-4-gib", 0xffffffff, 1, AT_DATA),
+	CONSOLE("transmit-writable", CONSOLE_TRANSMIT, 1, 0, 0, 0, 12),
+	CONSOLE("transmit-empty", CONSOLE_TRANSMIT, 0, 0, 0, 0, 0),
+	CONSOLE("control-short", CONSOLE_CONTROL_OUT, 0, 0, 0, 1, 7),
+	CONSOLE("control-empty", CONSOLE_CONTROL_OUT, 0, 0, 0, 1, 0),
+	CONSOLE("control-absent-port", CONSOLE_CONTROL_OUT, 0, 0x7fffffff, 3, 1, 8),
+	CONSOLE("control-port-all-ones", CONSOLE_CONTROL_OUT, 0, 0xffffffff, 6, 1, 8),
+	CONSOLE("control-unknown-event", CONSOLE_CONTROL_OUT, 0, 0, 0xffff, 1, 8),
+	CONSOLE("control-writable", CONSOLE_CONTROL_OUT, 1, 0, 0, 1, 8),
+	READ_ONLY("write", 0, BLK_OUT, 512),
+	READ_ONLY("write-negotiated", BLK_F_RO, BLK_OUT, 512),
+	READ_ONLY("discard", BLK_F_DISCARD, BLK_DISCARD, 16),
+	READ_ONLY("zeroes", BLK_F_WRITE_ZEROES, BLK_WRITE_ZEROES, 16),
+};
+
+GROUP(other_group, cases);

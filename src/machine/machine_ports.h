@@ -1,0 +1,28 @@
+/*
+ * The virtio console of a machine: its ports and what they lead to on the host.
+ *
+ * Created and destroyed with the virtio devices, on the main thread.
+ */
+#pragma once
+
+#include "compiler.h"
+#include "err.h"
+
+struct io_thread;
+struct machine;
+struct machine_ports;
+struct virtio_device;
+
+/* Opens every place and makes the device. */
+must_check int machine_ports_create(struct machine *machine, struct io_thread *io_thread,
+	struct machine_ports **ret_ports, struct err *err);
+struct virtio_device *machine_ports_device(struct machine_ports *ports);
+
+/* Bytes flow from now on. */
+must_check int machine_ports_start(struct machine_ports *ports, struct err *err);
+
+/* Waits a while for readers to take what the guest has written. */
+void machine_ports_finish(struct machine_ports *ports);
+
+/* The device too: its transport is gone already. NULL is accepted. */
+void machine_ports_destroy(struct machine_ports *ports);

@@ -1,0 +1,468 @@
+/*
+ * See machine_virtio.h. Each device has a slot: the device itself, the transport in front of it,
+ * and what connects both to KVM. Calls from the transports come from vCPU threads, under the locks
+ * that virtio_pci.h names.
+ */
+#include "machine_virtio.h"
+
+#include "disk.h"
+#include "io_thread.h"
+#include "log.h"
+#include "machine_internal.h"
+#include "machine_ports.h"
+#include "msi.h"
+#include "shared_line.h"
+#include "virtio_blk.h"
+#include "virtio_mmio.h"
+#include "virtio_pci.h"
+#include "virtio_rng.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PCI_PINS     4
+#define NAME_BYTES   64
+#define SLOTS_ON_PCI (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+
+struct virtio_slot {
+	struct machine_virtio *virtio;
+	unsigned int index;
+	char name[NAME_BYTES];
+	struct disk *disk;            /* owned; NULL: not a disk */
+	struct virtio_blk *blk;       /* owned; NULL: not a disk */
+	struct machine_ports *ports;  /* owned; NULL: not a console */
+	struct virtio_device *device; /* owned by blk or ports, else by the slot */
+	bool has_transport;
+	struct virtio_pci pci;
+	struct virtio_mmio mmio;
+	struct board_device place; /* of mmio */
+	struct msi_vector *vectors;
+	unsigned int vector_count;
+	struct {
+		bool mapped;
+		uint64_t base;
+	} bars[PCI_BARS]; /* [host bridge's lock] */
+	struct log_limiter broken_limiter;
+};
+
+struct machine_virtio {
+	struct machine *machine;
+	struct io_thread **io_threads; /* owned */
+	unsigned int io_thread_count;
+	struct msi_table messages;
+	struct shared_line lines[PCI_PINS];
+	bool has_lines;
+	struct virtio_slot **slots; /* owned, each at a fixed place */
+	unsigned int slot_count;
+	struct machine_ports *ports; /* of one of the slots, or NULL */
+};
+
+static void device_broken(
+	void *owner, const struct virtio_device *device, unsigned int queue, const char *why)
+{
+	struct virtio_slot *slot = owner;
+
+	(void)device;
+	log_limited(&slot->broken_limiter, LOG_LEVEL_WARNING,
+		"%s needs a reset: its driver broke the rules on queue %u: %s", slot->name, queue,
+		why);
+}
+
+static int set_vector(
+	void *owner, unsigned int vector, uint64_t address, uint32_t data, bool masked)
+{
+	struct virtio_slot *slot = owner;
+
+	if (!masked)
+		return msi_vector_connect(&slot->vectors[vector], address, data);
+	msi_vector_disconnect(&slot->vectors[vector]);
+	return 0;
+}
+
+static void fire(void *owner, unsigned int vector)
+{
+	const struct virtio_slot *slot = owner;
+
+	msi_vector_fire(&slot->vectors[vector]);
+}
+
+static void set_doorbells(struct virtio_slot *slot, uint64_t base, bool connect)
+{
+	const struct vm *vm = &slot->virtio->machine->vm;
+
+	for (unsigned int queue = 0; queue < slot->device->queue_count; queue++) {
+		const struct vm_doorbell doorbell = {
+			.address = base + virtio_pci_notify_offset(queue)};
+		int fd = slot->device->queues[queue].notify_fd;
+
+		/* Without it the write arrives by an exit: slower, not wrong. */
+		if (connect)
+			(void)!vm_connect_doorbell(vm, &doorbell, fd);
+		else
+			vm_disconnect_doorbell(vm, &doorbell, fd);
+	}
+}
+
+/* The guest has moved a BAR: it answers at its new place, if that is free. */
+static void bar_changed(void *owner, struct virtio_pci *pci, unsigned int index)
+{
+	struct virtio_slot *slot = owner;
+	struct bus *mmio = &slot->virtio->machine->mmio;
+	const struct pci_bar *bar = &pci->pci.bars[index];
+	bool has_doorbells = index == VIRTIO_PCI_BAR;
+
+	if (slot->bars[index].mapped) {
+		if (has_doorbells)
+			set_doorbells(slot, slot->bars[index].base, false);
+		bus_detach(mmio, slot->bars[index].base, pci);
+		slot->bars[index].mapped = false;
+	}
+	if (!bar->enabled || bus_attach(mmio,
+				     &(struct bus_range){
+					     .base = bar->base,
+					     .size = bar->size,
+					     .ops = has_doorbells ? &virtio_pci_bar_bus_ops
+	                                                          : &virtio_pci_msix_bus_ops,
+					     .device = pci,
+					     .name = slot->name,
+				     },
+				     NULL) < 0)
+		return;
+	slot->bars[index].mapped = true;
+	slot->bars[index].base = bar->base;
+	if (has_doorbells)
+		set_doorbells(slot, bar->base, true);
+}
+
+static int put_on_pci(struct virtio_slot *slot, struct err *err)
+{
+	struct machine_virtio *virtio = slot->virtio;
+	const unsigned int pci_slot = slot->index + 1;
+	const struct virtio_pci_wiring wiring = {
+		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS], pci_slot),
+		.msi = {.set_vector = set_vector, .fire = fire, .owner = slot},
+		.bar_changed = bar_changed,
+		.owner = slot,
+	};
+	int r = 0;
+
+	slot->vectors = calloc(slot->device->queue_count + 1, sizeof(slot->vectors[0]));
+	if (!slot->vectors)
+		return err_set_errno(err, ENOMEM, "%s", slot->name);
+	for (unsigned int i = 0; r == 0 && i <= slot->device->queue_count; i++) {
+		r = msi_vector_init(&slot->vectors[i], &virtio->messages, pci_slot << 3, err);
+		slot->vector_count = i + (r == 0);
+	}
+	if (r == 0)
+		r = virtio_pci_init(&slot->pci, slot->device, &wiring, err);
+	if (r < 0)
+		return r;
+	slot->has_transport = true;
+	return pci_host_attach(&virtio->machine->pci, pci_slot, &slot->pci.pci, err);
+}
+
+static int put_in_memory(struct virtio_slot *slot, struct err *err)
+{
+	struct machine *machine = slot->virtio->machine;
+	struct irq irq;
+
+	if (arch_board_virtio_mmio(slot->index, &slot->place) < 0 ||
+		machine->board.device_count == BOARD_DEVICES_MAX)
+		return err_set(err, ENOSPC,
+			"--transport=mmio has no place for device %u (%s): use --transport=pci",
+			slot->index + 1, slot->name);
+	machine->board.devices[machine->board.device_count++] = slot->place;
+	irq = vm_connect_irq(&machine->vm, slot->place.irq);
+	virtio_mmio_init(&slot->mmio, slot->device, &irq, false);
+	slot->has_transport = true;
+	return bus_attach(&machine->mmio,
+		&(struct bus_range){
+			.base = slot->place.base,
+			.size = slot->place.size,
+			.ops = &virtio_mmio_bus_ops,
+			.device = &slot->mmio,
+			.name = slot->name,
+		},
+		err);
+}
+
+static void destroy_slot(struct virtio_slot *slot)
+{
+	/* What is in flight ends while its transport is still there to be told. */
+	if (slot->has_transport)
+		virtio_device_reset(slot->device);
+	if (slot->has_transport && slot->virtio->machine->config->transport == CONFIG_TRANSPORT_PCI)
+		virtio_pci_fini(&slot->pci);
+	else if (slot->has_transport)
+		virtio_mmio_fini(&slot->mmio);
+	for (unsigned int i = 0; i < slot->vector_count; i++)
+		msi_vector_fini(&slot->vectors[i]);
+	free(slot->vectors);
+	if (slot->blk)
+		virtio_blk_destroy(slot->blk);
+	else if (slot->ports)
+		machine_ports_destroy(slot->ports);
+	else if (slot->device)
+		slot->device->ops->destroy(slot->device);
+	disk_close(slot->disk);
+	free(slot);
+}
+
+static int add_slot(struct machine_virtio *virtio, const char *kind, unsigned int number,
+	struct virtio_slot **ret_slot, struct err *err)
+{
+	struct virtio_slot *slot;
+
+	if (virtio->machine->config->transport == CONFIG_TRANSPORT_PCI &&
+		virtio->slot_count == SLOTS_ON_PCI)
+		return err_set(err, ENOSPC, "the PCI bus has no place for more than %d devices",
+			SLOTS_ON_PCI);
+	slot = calloc(1, sizeof(*slot));
+	if (!slot)
+		return err_set_errno(err, ENOMEM, "%s %u", kind, number);
+	slot->virtio = virtio;
+	slot->index = virtio->slot_count;
+	(void)snprintf(slot->name, sizeof(slot->name), "%s %u", kind, number);
+	virtio->slots[virtio->slot_count++] = slot;
+	*ret_slot = slot;
+	return 0;
+}
+
+static int put_in_place(struct virtio_slot *slot, struct err *err)
+{
+	if (slot->virtio->machine->config->transport == CONFIG_TRANSPORT_PCI)
+		return put_on_pci(slot, err);
+	return put_in_memory(slot, err);
+}
+
+static struct io_thread *thread_for(const struct virtio_slot *slot)
+{
+	return slot->virtio->io_threads[slot->index % slot->virtio->io_thread_count];
+}
+
+static int add_disk(struct machine_virtio *virtio, unsigned int number, struct err *err)
+{
+	static const enum disk_cache caches[] = {
+		[CONFIG_CACHE_WRITEBACK] = DISK_CACHE_WRITEBACK,
+		[CONFIG_CACHE_WRITETHROUGH] = DISK_CACHE_WRITETHROUGH,
+		[CONFIG_CACHE_UNSAFE] = DISK_CACHE_UNSAFE,
+	};
+	const struct machine *machine = virtio->machine;
+	const struct config_disk *config = &machine->config->disks[number];
+	const unsigned int cpus = machine->config->cpu_count;
+	const struct disk_options disk_options = {
+		.path = config->path,
+		.read_only = config->read_only,
+		.direct = config->direct,
+		.cache = caches[config->cache],
+		.ephemeral = config->ephemeral,
+		.ephemeral_bytes = config->ephemeral_bytes,
+		.rate = {.bytes_per_second = config->bytes_per_second,
+			.burst_bytes = config->burst_bytes,
+			.operations_per_second = config->operations_per_second,
+			.burst_operations = config->burst_operations},
+	};
+	struct virtio_blk_options options = {
+		.serial = config->serial,
+		.queues = config->queue_count             ? config->queue_count
+	                  : cpus < CONFIG_DISK_QUEUES_MAX ? cpus
+	                                                  : CONFIG_DISK_QUEUES_MAX,
+		.gmem = &machine->gmem,
+	};
+	struct virtio_slot *slot;
+	int r = add_slot(virtio, "disk", number, &slot, err);
+
+	if (r == 0)
+		r = disk_open(&disk_options, &slot->disk, err);
+	if (r < 0)
+		return r;
+	options.name = slot->name;
+	options.disk = slot->disk;
+	options.io_thread = thread_for(slot);
+	options.fault_sink = (struct virtio_fault_sink){.broken = device_broken, .owner = slot};
+	r = virtio_blk_create(&options, &slot->blk, err);
+	if (r < 0)
+		return r;
+	slot->device = virtio_blk_device(slot->blk);
+	return put_in_place(slot, err);
+}
+
+static int add_rng(struct machine_virtio *virtio, struct err *err)
+{
+	struct virtio_rng_options options = {.gmem = &virtio->machine->gmem};
+	struct virtio_slot *slot;
+	int r = add_slot(virtio, "entropy device", 0, &slot, err);
+
+	if (r < 0)
+		return r;
+	options.name = slot->name;
+	options.io_thread = thread_for(slot);
+	r = virtio_rng_create(&options, &slot->device, err);
+	return r < 0 ? r : put_in_place(slot, err);
+}
+
+static int add_ports(struct machine_virtio *virtio, struct err *err)
+{
+	struct virtio_slot *slot;
+	int r = add_slot(virtio, "console", 0, &slot, err);
+
+	if (r == 0)
+		r = machine_ports_create(virtio->machine, thread_for(slot), &slot->ports, err);
+	if (r < 0)
+		return r;
+	slot->device = machine_ports_device(slot->ports);
+	slot->device->fault_sink = (struct virtio_fault_sink){
+		.broken = device_broken, .owner = slot};
+	virtio->ports = slot->ports;
+	return put_in_place(slot, err);
+}
+
+static int create_io_threads(struct machine_virtio *virtio, struct err *err)
+{
+	static const enum io_engine_choice engines[] = {
+		[CONFIG_IO_ENGINE_AUTO] = IO_ENGINE_AUTO,
+		[CONFIG_IO_ENGINE_URING] = IO_ENGINE_URING,
+		[CONFIG_IO_ENGINE_THREADS] = IO_ENGINE_THREADS,
+	};
+	const struct config *config = virtio->machine->config;
+
+	virtio->io_threads = calloc(config->io_thread_count, sizeof(virtio->io_threads[0]));
+	if (!virtio->io_threads)
+		return err_set_errno(err, ENOMEM, "I/O threads");
+	for (unsigned int i = 0; i < config->io_thread_count; i++) {
+		char name[16];
+		const struct io_thread_options options = {
+			.name = name, .engine = engines[config->io_engine]};
+		int r;
+
+		(void)snprintf(name, sizeof(name), "io%u", i);
+		r = io_thread_create(&options, &virtio->io_threads[i], err);
+		if (r < 0)
+			return r;
+		virtio->io_thread_count = i + 1;
+	}
+	log_line(LOG_LEVEL_DEBUG, "I/O engine: %s", io_thread_engine(virtio->io_threads[0]));
+	return 0;
+}
+
+static void create_lines(struct machine_virtio *virtio)
+{
+	struct machine *machine = virtio->machine;
+
+	for (unsigned int pin = 0; pin < PCI_PINS; pin++) {
+		const struct irq irq = vm_connect_irq(
+			&machine->vm, machine->board.pci.intx_irqs[pin]);
+
+		shared_line_init(&virtio->lines[pin], &irq);
+	}
+	virtio->has_lines = true;
+}
+
+static int create_all(struct machine_virtio *virtio, unsigned int count, struct err *err)
+{
+	const struct config *config = virtio->machine->config;
+	int r;
+
+	virtio->slots = calloc(count, sizeof(virtio->slots[0]));
+	if (!virtio->slots)
+		return err_set_errno(err, ENOMEM, "%u devices", count);
+	create_lines(virtio);
+	r = msi_table_create(&virtio->messages, &virtio->machine->vm.fd, err);
+	if (r == 0)
+		r = create_io_threads(virtio, err);
+	for (unsigned int i = 0; r == 0 && i < config->disk_count; i++)
+		r = add_disk(virtio, i, err);
+	if (r == 0 && config->rng)
+		r = add_rng(virtio, err);
+	if (r == 0 && (config->has_hvc || config->port_count))
+		r = add_ports(virtio, err);
+	return r;
+}
+
+int machine_virtio_create(
+	struct machine *machine, struct machine_virtio **ret_virtio, struct err *err)
+{
+	const struct config *config = machine->config;
+	const unsigned int count = config->disk_count + config->rng +
+	                           (config->has_hvc || config->port_count);
+	struct machine_virtio *virtio;
+	int r;
+
+	if (count == 0)
+		return 0;
+	virtio = calloc(1, sizeof(*virtio));
+	if (!virtio)
+		return err_set_errno(err, ENOMEM, "virtio devices");
+	virtio->machine = machine;
+	r = create_all(virtio, count, err);
+	if (r < 0) {
+		machine_virtio_destroy(virtio);
+		return r;
+	}
+	*ret_virtio = virtio;
+	return 0;
+}
+
+void machine_virtio_destroy(struct machine_virtio *virtio)
+{
+	if (!virtio)
+		return;
+	for (unsigned int i = virtio->slot_count; i > 0; i--)
+		destroy_slot(virtio->slots[i - 1]);
+	free(virtio->slots);
+	for (unsigned int i = 0; i < virtio->io_thread_count; i++)
+		io_thread_destroy(virtio->io_threads[i]);
+	free(virtio->io_threads);
+	msi_table_destroy(&virtio->messages);
+	for (unsigned int pin = 0; virtio->has_lines && pin < PCI_PINS; pin++)
+		shared_line_fini(&virtio->lines[pin]);
+	free(virtio);
+}
+
+int machine_virtio_connect(struct machine_virtio *virtio, struct err *err)
+{
+	if (!virtio || virtio->machine->config->transport == CONFIG_TRANSPORT_PCI)
+		return 0; /* PCI's follow their BARs */
+	for (unsigned int i = 0; i < virtio->slot_count; i++) {
+		const struct virtio_slot *slot = virtio->slots[i];
+
+		for (unsigned int queue = 0; queue < slot->device->queue_count; queue++) {
+			const struct vm_doorbell doorbell = {
+				.address = slot->place.base + VIRTIO_MMIO_QUEUE_NOTIFY,
+				.size = 4,
+				.match = true,
+				.value = queue,
+			};
+			int r = vm_connect_doorbell(&virtio->machine->vm, &doorbell,
+				slot->device->queues[queue].notify_fd);
+
+			if (r < 0)
+				return err_set_errno(
+					err, r, "%s: KVM refused a doorbell", slot->name);
+		}
+	}
+	return 0;
+}
+
+int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
+{
+	return virtio && virtio->ports ? machine_ports_start(virtio->ports, err) : 0;
+}
+
+void machine_virtio_finish(struct machine_virtio *virtio)
+{
+	if (virtio && virtio->ports)
+		machine_ports_finish(virtio->ports);
+}
+
+void machine_virtio_reset(struct machine_virtio *virtio)
+{
+	if (!virtio)
+		return;
+	for (unsigned int i = 0; i < virtio->slot_count; i++)
+		if (virtio->machine->config->transport == CONFIG_TRANSPORT_MMIO)
+			virtio_mmio_reset(&virtio->slots[i]->mmio);
+	msi_table_reset(&virtio->messages);
+}

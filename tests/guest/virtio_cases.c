@@ -1,0 +1,71 @@
+/*
+ * See guest_cases.h: the guests that drive virtio. "@disk" in an option is a file that the runner
+ * makes for the case, "@disk2" another one: 64 MiB of zeros each, gone after it.
+ */
+#include "virtio_cases.h"
+
+#define HOSTILE_CASE(way)                                                                          \
+	{                                                                                          \
+		.group = "virtio", .name = "hostile over " way, .guest = "hostile",                \
+		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro"}, \
+		.words = "transport=" way, .status = 33, .lines = {                                \
+			"hostile: fact device " way " 2\n",                                        \
+			", 0 failed"                                                               \
+		}                                                                                  \
+	}
+
+#define BENCH_CASE(way, what)                                                                      \
+	{                                                                                          \
+		.group = "virtio", .name = "disk-bench " what " over " way, .guest = "disk-bench", \
+		.options = {"--debug-exit", "--transport", way, "-d", "@disk,queues=2"},           \
+		.words = "count=2000 " what, .status = 33, .lines = {                              \
+			"disk-bench: result ",                                                     \
+			" ops=2000 ",                                                              \
+			" errors=0\n"                                                              \
+		}                                                                                  \
+	}
+
+#define WRITER_CASE(way, what)                                                  \
+	{                                                                       \
+		.group = "virtio", .name = "disk-writer " what " over " way,    \
+		.guest = "disk-writer",                                         \
+		.options = {"--debug-exit", "--transport", way, "-d", "@disk"}, \
+		.words = "count=200 " what, .status = 33, .lines = {            \
+			"disk-writer: start run 1 first 0 ",                    \
+			"disk-writer: ack 199\n",                               \
+			"disk-writer: end 200\n"                                \
+		}                                                               \
+	}
+
+const struct guest_case virtio_cases[] = {
+	HOSTILE_CASE("pci"),
+	HOSTILE_CASE("mmio"),
+	BENCH_CASE("pci", "op=randread"),
+	BENCH_CASE("pci", "op=randwrite queues=2"),
+	BENCH_CASE("pci", "op=randread packed"),
+	BENCH_CASE("pci", "op=seqread block=131072 depth=8"),
+	BENCH_CASE("mmio", "op=randread"),
+	BENCH_CASE("mmio", "op=randwrite queues=2"),
+	WRITER_CASE("pci", "record=512"),
+	WRITER_CASE("pci", "record=4096 batch=8"),
+	WRITER_CASE("mmio", "record=512 batch=8"),
+	{
+		.group = "virtio",
+		.name = "no disk",
+		.guest = "disk-writer",
+		.options = {"--debug-exit"},
+		.status = 35,
+		.lines = {"disk-writer: no such disk among 0 virtio devices\n"},
+	},
+	{
+		.group = "virtio",
+		.name = "a read-only disk",
+		.guest = "disk-writer",
+		.options = {"--debug-exit", "-d", "@disk,ro"},
+		.words = "flush=no",
+		.status = 35,
+		.lines = {"disk-writer: error 0 status 1\n"},
+	},
+};
+
+const size_t virtio_case_count = sizeof(virtio_cases) / sizeof(virtio_cases[0]);

@@ -1,0 +1,127 @@
+"""Runs shell cases that boot stock kernels with hull: right here on hardware KVM, elsewhere in the
+emulated KVM host, two boots of it at a time.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
+CASE_SECONDS = 600
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE,
+                          text=True, **options).stdout.strip()
+
+
+def fetched(flavour):
+    """The paths of a stock kernel: {"kernel", "modules", ...}."""
+    return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, "--print", "json"))
+
+
+def hardware_kvm():
+    """Is there a KVM here that runs distribution kernels?"""
+    flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
+    return (os.access("/dev/kvm", os.R_OK | os.W_OK) and flags
+            and bool({"vmx", "svm"} & set(flags.group(1).split())))
+
+
+class Suite:
+    """cases: {name: shell text}; the first `half` of them run in one emulated host, the others in a
+    second one at the same time. programs: more programs that the cases run on the host."""
+
+    def __init__(self, hull, cases, half, wanted=(), programs=()):
+        self._hull = hull
+        self._half = half
+        self._qemu = shutil.which("qemu-system-x86_64") or ""
+        self._programs = programs
+        self._cases = {}
+        for name, body in cases.items():
+            if wanted and name not in wanted:
+                continue
+            if "$QEMU" in body and not self._qemu:
+                print(f"# {name} is left out: there is no qemu-system-x86_64 to compare with")
+                continue
+            self._cases[name] = body
+
+    def run(self, prepare):
+        """prepare(directory) puts the files of the cases there. Returns the exit status."""
+        with tempfile.TemporaryDirectory(prefix="hull-linux-") as directory:
+            scratch = Path(directory)
+            files = scratch / "files"
+            files.mkdir()
+            try:
+                prepare(files)
+            except subprocess.CalledProcessError as error:
+                print(f"SKIP: {error}")
+                return 77
+            if hardware_kvm():
+                return self._run_here(scratch, files)
+            return self._run_emulated(scratch, files)
+
+    def _write(self, directory, hull, files, qemu):
+        directory.mkdir()
+        shutil.copy(HERE / "case.sh", directory / "case.sh")
+        for name, body in self._cases.items():
+            (directory / name).write_text(f"HULL={hull} FILES={files} QEMU={qemu}\n"
+                                          f". $(dirname $0)/case.sh\n{body}")
+
+    def _run_here(self, scratch, files):
+        self._write(scratch / "cases", self._hull, files, self._qemu)
+        failed = 0
+        for name in self._cases:
+            result = subprocess.run(["sh", str(scratch / "cases" / name)], timeout=CASE_SECONDS,
+                                    check=False, stdout=subprocess.PIPE, text=True,
+                                    errors="replace")
+            print("ok" if result.returncode == 0 else "not ok", name, flush=True)
+            if result.returncode != 0:
+                print(result.stdout)
+                failed += 1
+        return 1 if failed else 0
+
+    def _run_emulated(self, scratch, files):
+        self._write(scratch / "cases", "/usr/local/bin/hull", "/files",
+                    f"/usr/local/bin/{Path(self._qemu).name}")
+        names = list(self._cases)
+        halves = [half for half in (names[:self._half], names[self._half:]) if half]
+        status = 0
+        with ThreadPoolExecutor(len(halves)) as pool:
+            runs = [pool.submit(self._boot_host, half, scratch / f"host{index}", scratch / "cases",
+                                files) for index, half in enumerate(halves)]
+            for run_of_half in runs:
+                output, failed = run_of_half.result()
+                print(output, flush=True)
+                status = status or failed
+        return status
+
+    def _boot_host(self, names, scratch, cases, files):
+        """One boot of the emulated host for some cases; its output and its status."""
+        scratch.mkdir()
+        plan = [{"name": name, "command": ["sh", f"/cases/{name}"], "timeout": CASE_SECONDS}
+                for name in names]
+        (scratch / "plan.json").write_text(json.dumps(plan))
+        results = scratch / "results"
+        command = [ROOT / "tests/host/emulated-host", "--plan", scratch / "plan.json",
+                   "--results", results, "--put-exec", self._hull, "--put", f"{files}:/files",
+                   "--put", f"{cases}:/cases", "--memory", "3G", "--timeout", "2000"]
+        for program in self._programs:
+            command += ["--put-exec", program]
+        found = re.search(r"libz\.so\.1 .*=> (\S+)", run("/sbin/ldconfig", "-p"))
+        if found:  # hull opens it when a kernel is packed
+            command += ["--put", f"{Path(found.group(1)).resolve()}:{found.group(1)}"]
+        if any("$QEMU" in self._cases[name] for name in names):
+            command += ["--put-exec", self._qemu, "--put", "/usr/share/seabios:/usr/share/seabios",
+                        "--put", "/usr/share/qemu:/usr/share/qemu"]
+        ended = subprocess.run([str(part) for part in command], check=False, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
+        output = [ended.stdout]
+        for log in sorted(results.glob("*.stdout")):
+            output.append(f"--- {log.stem}\n{log.read_text(errors='replace').strip()}\n")
+        return "".join(output), ended.returncode
