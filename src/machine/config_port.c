@@ -73,7 +73,7 @@ int config_place_set(
 
 		if (r < 0)
 			return r;
-		copy = strdup(given);
+		copy = strdup(given ? given : "");
 		if (!copy)
 			return err_set(err, ENOMEM, "out of memory");
 	}

@@ -210,24 +210,28 @@ static void destroy_slot(struct virtio_slot *slot)
 	free(slot);
 }
 
-static int add_slot(struct machine_virtio *virtio, const char *kind, unsigned int number,
-	struct virtio_slot **ret_slot, struct err *err)
+/* NULL, and the sentence: no place or no memory for it. */
+static struct virtio_slot *add_slot(
+	struct machine_virtio *virtio, const char *kind, unsigned int number, struct err *err)
 {
 	struct virtio_slot *slot;
 
 	if (virtio->machine->config->transport == CONFIG_TRANSPORT_PCI &&
-		virtio->slot_count == SLOTS_ON_PCI)
-		return err_set(err, ENOSPC, "the PCI bus has no place for more than %d devices",
+		virtio->slot_count == SLOTS_ON_PCI) {
+		(void)err_set(err, ENOSPC, "the PCI bus has no place for more than %d devices",
 			SLOTS_ON_PCI);
+		return NULL;
+	}
 	slot = calloc(1, sizeof(*slot));
-	if (!slot)
-		return err_set_errno(err, ENOMEM, "%s %u", kind, number);
+	if (!slot) {
+		(void)err_set_errno(err, ENOMEM, "%s %u", kind, number);
+		return NULL;
+	}
 	slot->virtio = virtio;
 	slot->index = virtio->slot_count;
 	(void)snprintf(slot->name, sizeof(slot->name), "%s %u", kind, number);
 	virtio->slots[virtio->slot_count++] = slot;
-	*ret_slot = slot;
-	return 0;
+	return slot;
 }
 
 static int put_in_place(struct virtio_slot *slot, struct err *err)
@@ -271,11 +275,12 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	                                                  : CONFIG_DISK_QUEUES_MAX,
 		.gmem = &machine->gmem,
 	};
-	struct virtio_slot *slot;
-	int r = add_slot(virtio, "disk", number, &slot, err);
+	struct virtio_slot *slot = add_slot(virtio, "disk", number, err);
+	int r;
 
-	if (r == 0)
-		r = disk_open(&disk_options, &slot->disk, err);
+	if (!slot)
+		return -ENOSPC;
+	r = disk_open(&disk_options, &slot->disk, err);
 	if (r < 0)
 		return r;
 	options.name = slot->name;
@@ -292,11 +297,11 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 static int add_rng(struct machine_virtio *virtio, struct err *err)
 {
 	struct virtio_rng_options options = {.gmem = &virtio->machine->gmem};
-	struct virtio_slot *slot;
-	int r = add_slot(virtio, "entropy device", 0, &slot, err);
+	struct virtio_slot *slot = add_slot(virtio, "entropy device", 0, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!slot)
+		return -ENOSPC;
 	options.name = slot->name;
 	options.io_thread = thread_for(slot);
 	r = virtio_rng_create(&options, &slot->device, err);
@@ -305,11 +310,12 @@ static int add_rng(struct machine_virtio *virtio, struct err *err)
 
 static int add_ports(struct machine_virtio *virtio, struct err *err)
 {
-	struct virtio_slot *slot;
-	int r = add_slot(virtio, "console", 0, &slot, err);
+	struct virtio_slot *slot = add_slot(virtio, "console", 0, err);
+	int r;
 
-	if (r == 0)
-		r = machine_ports_create(virtio->machine, thread_for(slot), &slot->ports, err);
+	if (!slot)
+		return -ENOSPC;
+	r = machine_ports_create(virtio->machine, thread_for(slot), &slot->ports, err);
 	if (r < 0)
 		return r;
 	slot->device = machine_ports_device(slot->ports);
