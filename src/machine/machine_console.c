@@ -29,7 +29,7 @@ static void console_failed(void *owner, int code)
 		"the console's output is being lost: %s", strerrordesc_np(-code));
 }
 
-int machine_console_create(struct machine *machine, struct err *err)
+struct console_options machine_console_options(enum config_console kind, const char *path)
 {
 	static const enum console_kind kinds[] = {
 		[CONFIG_CONSOLE_STDIO] = CONSOLE_STDIO,
@@ -37,14 +37,22 @@ int machine_console_create(struct machine *machine, struct err *err)
 		[CONFIG_CONSOLE_FILE] = CONSOLE_FILE,
 		[CONFIG_CONSOLE_SOCKET] = CONSOLE_SOCKET,
 		[CONFIG_CONSOLE_NULL] = CONSOLE_NULL,
+		[CONFIG_CONSOLE_FD] = CONSOLE_FD,
 	};
-	const struct config *config = machine->config;
-	const struct console_options options = {
-		.kind = kinds[config->console],
-		.path = config->console_path,
+
+	return (struct console_options){
+		.kind = kinds[kind],
+		.path = path,
 		.input_fd = STDIN_FILENO,
 		.output_fd = STDOUT_FILENO,
 	};
+}
+
+int machine_console_create(struct machine *machine, struct err *err)
+{
+	const struct config *config = machine->config;
+	const struct console_options options = machine_console_options(
+		config->console, config->console_path);
 
 	if (config->console == CONFIG_CONSOLE_NULL)
 		return 0;

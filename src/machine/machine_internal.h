@@ -86,6 +86,8 @@ void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end en
 void lifecycle_console_quit(void *owner);
 
 /* machine_console.c: the serial console. --console=null: none, and no UART either. */
+/* What a place of the config is to the backend; of CONFIG_CONSOLE_FD the caller sets input_fd. */
+struct console_options machine_console_options(enum config_console kind, const char *path);
 must_check int machine_console_create(struct machine *machine, struct err *err);
 struct console_port machine_console_port(struct machine *machine);
 must_check int machine_console_start(struct machine *machine, struct err *err);

@@ -14,7 +14,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FLUSH_PATIENCE_NS NANOSECONDS_PER_SECOND
 
@@ -54,20 +53,8 @@ static void port_quit(void *owner)
 
 static int open_port(struct port *port, struct err *err)
 {
-	static const enum console_kind kinds[] = {
-		[CONFIG_CONSOLE_STDIO] = CONSOLE_STDIO,
-		[CONFIG_CONSOLE_PTY] = CONSOLE_PTY,
-		[CONFIG_CONSOLE_FILE] = CONSOLE_FILE,
-		[CONFIG_CONSOLE_SOCKET] = CONSOLE_SOCKET,
-		[CONFIG_CONSOLE_NULL] = CONSOLE_NULL,
-		[CONFIG_CONSOLE_FD] = CONSOLE_FD,
-	};
-	struct console_options options = {
-		.kind = kinds[port->config->kind],
-		.path = port->config->path,
-		.input_fd = STDIN_FILENO,
-		.output_fd = STDOUT_FILENO,
-	};
+	struct console_options options = machine_console_options(
+		port->config->kind, port->config->path);
 	uint64_t fd;
 	int r;
 
