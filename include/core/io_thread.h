@@ -141,6 +141,25 @@ void io_poll_cancel(struct io_thread *thread, struct io_poll *poll); /* ready is
 /* Events attached and polls started at the same time. */
 #define IO_WATCHES_MAX 1024
 
+/* What announces itself in memory, such as a ring that the guest fills. While it is awake the
+ * thread looks at it once a round, and all the time while it polls before a sleep, so its other
+ * side need not notify anybody. Before the thread sleeps `rest` asks the other side to notify
+ * again: false, and the poller is not awake any more, or true when something has come in the
+ * meantime. */
+struct io_poller {
+	bool (*look)(struct io_poller *poller); /* cheap; changes nothing */
+	void (*ready)(struct io_poller *poller);
+	bool (*rest)(struct io_poller *poller);
+	void *owner;
+
+	TAILQ_ENTRY(io_poller) link; /* engine's */
+	bool awake;                  /* engine's */
+};
+
+/* False, and nothing happens: the thread does not poll these days, so ask for notifications. */
+must_check bool io_poller_wake(struct io_thread *thread, struct io_poller *poller);
+void io_poller_stop(struct io_thread *thread, struct io_poller *poller);
+
 /* Expires once, not before its deadline; in the order of deadlines. Arming one that is armed moves
  * it; a deadline of 0 cancels. Meant for some dozens per thread: arming searches a list. */
 struct io_timer {

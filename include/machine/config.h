@@ -8,6 +8,7 @@
 #include "compiler.h"
 #include "err.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,8 @@ struct config_port {
 #define CONFIG_DISK_QUEUES_MAX 16
 #define CONFIG_SERIAL_MAX      20
 #define CONFIG_IO_THREADS_MAX  64
+#define CONFIG_IO_POLL_MAX_US  10000
+#define CONFIG_IO_POLL_AUTO    UINT_MAX
 
 #define CONFIG_CPUS_MAX         1024
 #define CONFIG_MEMORY_MIN_BYTES (UINT64_C(1) << 20)
@@ -83,10 +86,11 @@ struct config {
 	enum config_transport transport;
 	unsigned int io_thread_count;
 	enum config_io_engine io_engine;
-	char *name;          /* NULL: none */
-	uint8_t uuid[16];    /* in the order of its text form (RFC 4122); all zero: not given */
-	uint64_t timeout_ns; /* 0: none */
-	uint64_t grace_ns;   /* between the polite request to power off and the end */
+	unsigned int io_poll_us; /* polling before a sleep, at most; CONFIG_IO_POLL_AUTO */
+	char *name;              /* NULL: none */
+	uint8_t uuid[16];        /* in the order of its text form (RFC 4122); all zero: not given */
+	uint64_t timeout_ns;     /* 0: none */
+	uint64_t grace_ns;       /* between the polite request to power off and the end */
 	enum config_on_reboot on_reboot;
 	enum config_on_panic on_panic;
 	bool debug_exit; /* isa-debug-exit at 0xf4 */

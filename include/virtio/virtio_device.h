@@ -77,30 +77,34 @@ struct virtio_device_ops {
 		struct virtio_device *device, uint32_t offset, void *bytes, uint32_t size);
 	void (*write_config)(
 		struct virtio_device *device, uint32_t offset, const void *bytes, uint32_t size);
-	/* I/O thread, before the first queue_notify: features are final, enabled queues run.
-	 * Failure breaks the device. May be NULL. */
+	/* The device's I/O thread, before the first queue_notify: features are final, the enabled
+	 * queues of this thread run. Failure breaks the device. May be NULL. */
 	int (*activate)(struct virtio_device *device);
 	/* I/O thread: the driver made something available in the queue, or may have. Only while
 	 * the queue runs and the device is not broken; also once after each start of a queue. */
 	void (*queue_notify)(struct virtio_device *device, unsigned int queue);
-	/* I/O thread: take no more chains of the queue (all queues: VIRTIO_QUEUES_MAX), push what
-	 * only waits for input or time, and call virtio_device_quiesced with the same queue once
-	 * none is outstanding; at once if so. queue_notify is not called for it any more. Queues
-	 * that do not run may be named, too. A broken device is quiesced as well. NULL: never has
-	 * a chain outstanding between callbacks. */
+	/* I/O thread: take no more chains of the queue (VIRTIO_QUEUES_MAX: of all queues of this
+	 * thread), push what only waits for input or time, and call virtio_device_quiesced with the
+	 * same queue once none is outstanding; at once if so. queue_notify is not called for it any
+	 * more. Queues that do not run may be named, too. A broken device is quiesced as well. One
+	 * thread after the other is asked. NULL: never has a chain outstanding between callbacks.
+	 */
 	void (*quiesce)(struct virtio_device *device, unsigned int queue);
 	/* Main thread. */
 	void (*destroy)(struct virtio_device *device);
 };
 
 struct virtio_queue {
-	struct virtq_config config; /* [devlock]; size_max: [const], 0: queue_size_max */
-	struct virtq *run;          /* [io] between activate and quiesced */
-	bool was_reset;             /* [devlock] by itself: may be enabled after DRIVER_OK */
-	uint16_t segments_max;      /* [const] by the device; 0: as many as descriptors */
-	int notify_fd;         /* [const] eventfd that the transport's ioeventfd writes; owned */
-	bool attached;         /* [io] event is with the I/O thread */
-	struct io_event event; /* [io] */
+	struct virtq_config config;   /* [devlock]; size_max: [const], 0: queue_size_max */
+	struct virtq *run;            /* [io] between activate and quiesced */
+	bool was_reset;               /* [devlock] by itself: may be enabled after DRIVER_OK */
+	uint16_t segments_max;        /* [const] by the device; 0: as many as descriptors */
+	struct virtio_device *device; /* [const] */
+	struct io_thread *io_thread;  /* [const] by the device; NULL: the device's */
+	int notify_fd;           /* [const] eventfd that the transport's ioeventfd writes; owned */
+	bool attached;           /* [io] event is with the I/O thread */
+	struct io_event event;   /* [io] */
+	struct io_poller poller; /* [io] */
 };
 
 struct virtio_device {
@@ -114,7 +118,7 @@ struct virtio_device {
 	uint16_t queue_size_max;
 	/* [const] by the machine: */
 	const struct gmem *gmem;
-	struct io_thread *io_thread;
+	struct io_thread *io_thread; /* of the queues that name no other */
 	struct virtio_fault_sink fault_sink;
 	uint64_t withheld_features; /* never offered, whatever device and ring could do */
 	/* [const] by the transport: */
@@ -132,7 +136,8 @@ struct virtio_device {
 	uint32_t config_generation; /* [config lock] */
 	bool driver_ok;             /* [config lock] the driver may be notified */
 
-	unsigned int quiescing; /* [io] queue, VIRTIO_QUEUES_MAX for all, above it: no */
+	unsigned int quiescing; /* [io] of the thread that is asked: queue, VIRTIO_QUEUES_MAX for
+	                         * all, above it: no */
 	pthread_mutex_t quiesce_lock;
 	pthread_cond_t quiesce_done;
 	bool quiesced; /* [quiesce lock] */
@@ -185,10 +190,14 @@ void virtio_device_reset(struct virtio_device *device);
 
 /* I/O thread: publishes what was pushed and notifies the driver if it wants that. */
 void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue);
+/* I/O thread: nothing more is in the queue. Asks for notifications, unless the thread looks at the
+ * queue by itself for now. True: something came meanwhile, pop again. Only behind
+ * virtq_disable_notifications. */
+must_check bool virtio_device_rest_queue(struct virtio_device *device, unsigned int queue);
 /* I/O thread: ring corruption or the like: NEEDS_RESET, the driver is told once, and the queues are
  * taken nothing from until reset. What is in flight completes as usual. why: for the fault sink. */
 void virtio_device_break(struct virtio_device *device, unsigned int queue, const char *why);
-/* I/O thread: the answer to ops->quiesce. The queues are stopped when it returns. */
+/* The asked I/O thread: the answer to ops->quiesce. The queues are stopped when it returns. */
 void virtio_device_quiesced(struct virtio_device *device, unsigned int queue);
 /* Any thread: changes fields that read_config shows and their generation as one (change runs with
  * the config lock held, so a driver never mixes old and new unnoticed, 2.5.1), and notifies. */

@@ -90,5 +90,8 @@ must_check bool virtq_flush(struct virtq *queue);
 must_check bool virtq_enable_notifications(struct virtq *queue);
 void virtq_disable_notifications(struct virtq *queue);
 
+/* Would a pop find something? One read of guest memory; does not ask for notifications. */
+bool virtq_has_available(const struct virtq *queue);
+
 /* Chains popped and not yet pushed. */
 unsigned int virtq_outstanding(const struct virtq *queue);

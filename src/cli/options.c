@@ -242,6 +242,19 @@ const struct option option_table[] = {
 			   "with plain system calls; --verbose says which and why.",
 	},
 	{
+		.name = "io-poll",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_IO_POLL,
+		.commands = COMMAND_RUN,
+		.value = "MICROSECONDS",
+		.default_value = "auto",
+		.help = "look for I/O so long before sleeping",
+		.details =
+			"Saves the time of waking up, and most of the guest's notifications, for "
+			"a part of a CPU; only while sleeps turn out to be that short. auto: 32 "
+			"where the host has more CPUs than the VM, otherwise 0, which is never.",
+	},
+	{
 		.name = "timeout",
 		.group = OPTION_GROUP_END,
 		.key = CONFIG_KEY_TIMEOUT,

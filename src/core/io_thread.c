@@ -1,54 +1,22 @@
 /*
- * See io_thread.h. The thread, the choice of its engine, rounds of callbacks, timers.
+ * See io_thread.h. The thread, the choice of its engine, rounds of callbacks.
  *
- * Timers need no engine: the nearest deadline bounds the wait of a round. Nothing here depends on
- * which engine runs, so both have the same order of callbacks and the same rules of detaching.
+ * Nothing here depends on which engine runs, so both have the same order of callbacks and the same
+ * rules of detaching.
  */
 #include "io_thread.h"
 
 #include "clock.h"
-#include "io_calls.h"
-#include "io_engine.h"
-#include "io_step.h"
+#include "io_thread_private.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define FOREVER UINT64_MAX
-
-TAILQ_HEAD(io_timers, io_timer);
-
-struct io_thread {
-	struct io_calls calls;
-	struct io_event calls_event; /* [io] */
-	pthread_t thread;            /* [main] */
-
-	/* [const] once created */
-	enum io_engine_choice choice;
-	uint64_t poll_ns;
-	char name[16];
-	char engine_line[512];
-	pthread_t self;
-	struct io_engine *engine;
-
-	unsigned int admitted;   /* [io] */
-	struct io_timers timers; /* [io] by deadline, then by arming */
-	uint64_t window_ns;      /* [io] how long to poll before the next sleep */
-	bool stopping;           /* [io] */
-
-	/* Of the start: what became of it. Under start_lock. */
-	pthread_mutex_t start_lock;
-	pthread_cond_t start_known;
-	bool started;
-	int start_result;
-	struct err *start_err;
-};
 
 bool io_thread_is_current(const struct io_thread *thread)
 {
@@ -60,153 +28,12 @@ const char *io_thread_engine(const struct io_thread *thread)
 	return thread->engine_line;
 }
 
-/* --- Operations, events, polls. --- */
-
-void io_submit(struct io_thread *thread, struct io_operation *operation)
-{
-	struct io_engine *engine = thread->engine;
-
-	assert(io_thread_is_current(thread));
-	assert(engine->in_flight < thread->admitted);
-	engine->in_flight++;
-	if (io_step_begin(operation))
-		engine->ops->submit(engine, operation);
-	else
-		io_engine_operation_finished(engine, operation);
-}
-
-int io_event_attach(struct io_thread *thread, struct io_event *event)
-{
-	struct io_engine *engine = thread->engine;
-
-	assert(io_thread_is_current(thread));
-	if (event->attached)
-		return -EBUSY;
-	if (fcntl(event->fd, F_GETFD) < 0)
-		return -errno;
-	if (engine->watches > IO_WATCHES_MAX) /* one is ours */
-		return -ENOSPC;
-	engine->watches++;
-	event->attached = true;
-	event->is_ready = false;
-	TAILQ_INSERT_TAIL(&engine->events, event, link);
-	engine->ops->event_attach(engine, event);
-	return 0;
-}
-
-void io_event_detach(struct io_thread *thread, struct io_event *event)
-{
-	struct io_engine *engine = thread->engine;
-
-	assert(io_thread_is_current(thread));
-	if (!event->attached)
-		return;
-	engine->ops->event_detach(engine, event);
-	TAILQ_REMOVE(&engine->events, event, link);
-	if (event->is_ready)
-		TAILQ_REMOVE(&engine->ready_events, event, ready_link);
-	event->attached = false;
-	event->is_ready = false;
-	engine->watches--;
-}
-
-void io_poll_start(struct io_thread *thread, struct io_poll *poll)
-{
-	struct io_engine *engine = thread->engine;
-
-	assert(io_thread_is_current(thread));
-	assert(!poll->started);
-	assert(engine->watches <= IO_WATCHES_MAX); /* one is ours */
-	engine->watches++;
-	poll->started = true;
-	poll->is_ready = false;
-	TAILQ_INSERT_TAIL(&engine->polls, poll, link);
-	engine->ops->poll_start(engine, poll);
-}
-
-void io_poll_cancel(struct io_thread *thread, struct io_poll *poll)
-{
-	struct io_engine *engine = thread->engine;
-
-	assert(io_thread_is_current(thread));
-	if (!poll->started)
-		return;
-	if (!poll->is_ready)
-		engine->ops->poll_cancel(engine, poll);
-	/* It may have become ready while it was cancelled. */
-	if (poll->is_ready)
-		TAILQ_REMOVE(&engine->ready_polls, poll, link);
-	else
-		TAILQ_REMOVE(&engine->polls, poll, link);
-	poll->started = false;
-	poll->is_ready = false;
-	engine->watches--;
-}
-
-/* --- Timers. --- */
-
-void io_timer_cancel(struct io_thread *thread, struct io_timer *timer)
-{
-	assert(io_thread_is_current(thread));
-	if (timer->deadline_ns == 0)
-		return;
-	TAILQ_REMOVE(&thread->timers, timer, link);
-	timer->deadline_ns = 0;
-}
-
-void io_timer_arm(struct io_thread *thread, struct io_timer *timer, uint64_t deadline_ns)
-{
-	struct io_timer *earlier;
-
-	io_timer_cancel(thread, timer);
-	if (deadline_ns == 0)
-		return;
-	timer->deadline_ns = deadline_ns;
-	TAILQ_FOREACH_REVERSE(earlier, &thread->timers, io_timers, link)
-	if (earlier->deadline_ns <= deadline_ns)
-		break;
-	if (earlier)
-		TAILQ_INSERT_AFTER(&thread->timers, earlier, timer, link);
-	else
-		TAILQ_INSERT_HEAD(&thread->timers, timer, link);
-}
-
-static void dispatch_timers(struct io_thread *thread)
-{
-	uint64_t now = TAILQ_EMPTY(&thread->timers) ? 0 : clock_monotonic_ns();
-	unsigned int due = 0;
-	struct io_timer *timer;
-
-	/* Counted first: a timer which its own callback arms for the past must not keep us here. */
-	TAILQ_FOREACH(timer, &thread->timers, link)
-	{
-		if (timer->deadline_ns > now)
-			break;
-		due++;
-	}
-	for (; due > 0; due--) {
-		timer = TAILQ_FIRST(&thread->timers);
-		if (!timer || timer->deadline_ns > now)
-			return;
-		io_timer_cancel(thread, timer);
-		timer->expired(timer);
-	}
-}
+/* --- Rounds. --- */
 
 static uint64_t time_to_wait(const struct io_thread *thread)
 {
-	const struct io_timer *nearest = TAILQ_FIRST(&thread->timers);
-	uint64_t now;
-
-	if (io_engine_has_ready(thread->engine))
-		return 0;
-	if (!nearest)
-		return FOREVER;
-	now = clock_monotonic_ns();
-	return nearest->deadline_ns > now ? nearest->deadline_ns - now : 0;
+	return io_engine_has_ready(thread->engine) ? 0 : io_timers_wait_ns(thread);
 }
-
-/* --- Rounds. --- */
 
 static void dispatch_events(struct io_engine *engine)
 {
@@ -260,7 +87,7 @@ static uint64_t poll_before_sleep(struct io_thread *thread, uint64_t timeout_ns)
 	engine->ops->flush(engine);
 	start = clock_monotonic_ns();
 	while (spent < thread->window_ns && spent < timeout_ns) {
-		if (engine->ops->peek(engine))
+		if (io_pollers_look(thread) || engine->ops->peek(engine))
 			return 0;
 		spent = clock_monotonic_ns() - start;
 	}
@@ -275,6 +102,8 @@ static void wait_for_work(struct io_thread *thread)
 	uint64_t timeout_ns = poll_before_sleep(thread, time_to_wait(thread));
 	uint64_t start;
 
+	if (timeout_ns > 0 && io_pollers_rest(thread))
+		timeout_ns = 0;
 	if (thread->poll_ns == 0 || timeout_ns == 0) {
 		engine->ops->wait(engine, timeout_ns);
 		return;
@@ -299,6 +128,7 @@ static void stop(void *context)
 	assert(thread->engine->in_flight == 0);
 	assert(thread->engine->watches == 1); /* our own */
 	assert(TAILQ_EMPTY(&thread->timers));
+	assert(TAILQ_EMPTY(&thread->pollers));
 	thread->stopping = true;
 }
 
@@ -358,9 +188,10 @@ static void *io_thread_main(void *argument)
 	while (!thread->stopping) {
 		wait_for_work(thread);
 		dispatch_events(thread->engine);
+		io_pollers_run(thread);
 		dispatch_polls(thread->engine);
 		dispatch_operations(thread->engine);
-		dispatch_timers(thread);
+		io_timers_run(thread);
 	}
 	io_event_detach(thread, &thread->calls_event);
 	thread->engine->ops->close(thread->engine);
@@ -417,6 +248,7 @@ int io_thread_create(
 	thread->start_err = err;
 	(void)snprintf(thread->name, sizeof(thread->name), "%s", options->name);
 	TAILQ_INIT(&thread->timers);
+	TAILQ_INIT(&thread->pollers);
 	(void)pthread_mutex_init(&thread->start_lock, NULL);
 	(void)pthread_cond_init(&thread->start_known, NULL);
 	r = io_calls_init(&thread->calls, err);

@@ -381,6 +381,30 @@ static int set_io_threads(void *field, const char *value, struct err *err)
 	return 0;
 }
 
+static int set_io_poll(void *field, const char *value, struct err *err)
+{
+	uint64_t microseconds = CONFIG_IO_POLL_AUTO;
+
+	if (strcmp(value, "auto") != 0 &&
+		parse_u64(value, CONFIG_IO_POLL_MAX_US, &microseconds) < 0)
+		return err_set(err, EINVAL,
+			QUOTED " is neither auto nor a number of microseconds up to %d", value,
+			CONFIG_IO_POLL_MAX_US);
+	*(unsigned int *)field = (unsigned int)microseconds;
+	return 0;
+}
+
+static bool show_io_poll(const void *field, struct text *text)
+{
+	unsigned int microseconds = *(const unsigned int *)field;
+
+	if (microseconds == CONFIG_IO_POLL_AUTO)
+		text_add(text, "auto");
+	else
+		text_addf(text, "%u", microseconds);
+	return true;
+}
+
 static const char *const on_reboot_words[2] = {
 	[CONFIG_ON_REBOOT_EXIT] = "exit",
 	[CONFIG_ON_REBOOT_RESET] = "reset",
@@ -446,6 +470,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_TRANSPORT] = {FIELD(transport), set_transport, show_transport, NULL},
 	[CONFIG_KEY_IO_THREADS] = {FIELD(io_thread_count), set_io_threads, show_cpus, NULL},
 	[CONFIG_KEY_IO_ENGINE] = {FIELD(io_engine), set_io_engine, show_io_engine, NULL},
+	[CONFIG_KEY_IO_POLL] = {FIELD(io_poll_us), set_io_poll, show_io_poll, NULL},
 	[CONFIG_KEY_NAME] = {FIELD(name), set_name, show_string, NULL},
 	[CONFIG_KEY_UUID] = {FIELD(uuid), set_uuid, show_uuid, NULL},
 	[CONFIG_KEY_TIMEOUT] = {FIELD(timeout_ns), set_time, show_timeout, NULL},

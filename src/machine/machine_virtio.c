@@ -18,12 +18,14 @@
 #include "virtio_rng.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PCI_PINS     4
 #define NAME_BYTES   64
+#define POLL_NS      UINT64_C(32000) /* about what going to sleep and waking up cost */
 #define SLOTS_ON_PCI (PCI_SLOTS - 1) /* slot 0 is the host bridge */
 
 struct virtio_slot {
@@ -325,6 +327,20 @@ static int add_ports(struct machine_virtio *virtio, struct err *err)
 	return put_in_place(slot, err);
 }
 
+/* An I/O thread that polls takes a CPU which no vCPU should be waiting for. */
+static uint64_t poll_ns(const struct config *config)
+{
+	cpu_set_t set;
+
+	if (config->io_poll_us != CONFIG_IO_POLL_AUTO)
+		return (uint64_t)config->io_poll_us * 1000;
+	/* It fails on a machine with more than 1024 processors. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 &&
+		(unsigned int)CPU_COUNT(&set) <= config->cpu_count)
+		return 0;
+	return POLL_NS;
+}
+
 static int create_io_threads(struct machine_virtio *virtio, struct err *err)
 {
 	static const enum io_engine_choice engines[] = {
@@ -339,8 +355,9 @@ static int create_io_threads(struct machine_virtio *virtio, struct err *err)
 		return err_set_errno(err, ENOMEM, "I/O threads");
 	for (unsigned int i = 0; i < config->io_thread_count; i++) {
 		char name[16];
-		const struct io_thread_options options = {
-			.name = name, .engine = engines[config->io_engine]};
+		const struct io_thread_options options = {.name = name,
+			.engine = engines[config->io_engine],
+			.poll_ns = poll_ns(config)};
 		int r;
 
 		(void)snprintf(name, sizeof(name), "io%u", i);

@@ -40,6 +40,8 @@ BAD_USAGE = [
     ["run", "x", "--transport", "isa"],
     ["run", "x", "--io-threads", "0"],
     ["run", "x", "--io-engine", "aio"],
+    ["run", "x", "--io-poll", "1ms"],
+    ["run", "x", "--io-poll", "10001"],
     ["run", "-n", "x"],
     ["run", "--json", "x"],
     ["run", "x", "-m", "0"],

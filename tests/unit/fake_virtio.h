@@ -49,6 +49,8 @@ struct virtq {
 	unsigned int outstanding;
 	unsigned int starts;
 	bool pushed;
+	bool available;     /* by the driver */
+	unsigned int asked; /* for notifications */
 	struct virtq_config config;
 	struct virtq_features features;
 };
@@ -120,6 +122,19 @@ unsigned int virtq_outstanding(const struct virtq *queue)
 	return queue->outstanding;
 }
 
+bool virtq_has_available(const struct virtq *queue)
+{
+	assert(queue->running);
+	return queue->available;
+}
+
+bool virtq_enable_notifications(struct virtq *queue)
+{
+	assert(queue->running);
+	queue->asked++;
+	return queue->available;
+}
+
 bool virtq_flush(struct virtq *queue)
 {
 	bool pushed = queue->pushed;
@@ -134,6 +149,8 @@ bool virtq_flush(struct virtq *queue)
 struct io_thread {
 	struct io_event *events[VIRTIO_QUEUES_MAX]; /* by the I/O thread */
 	bool attach_fails;
+	bool polls;
+	struct io_poller *awake; /* the last that was woken */
 	/* Of the real thread only: */
 	bool threaded;
 	pthread_t thread;
@@ -175,6 +192,28 @@ void io_thread_call(struct io_thread *thread, void (*function)(void *context), v
 		pthread_cond_wait(&thread->changed, &thread->lock);
 	pthread_mutex_unlock(&thread->lock);
 	pthread_mutex_unlock(&thread->call_lock);
+}
+
+/* There is one thread, and nothing else calls the device's core. */
+bool io_thread_is_current(const struct io_thread *thread)
+{
+	return thread == &fake_io;
+}
+
+bool io_poller_wake(struct io_thread *thread, struct io_poller *poller)
+{
+	if (!thread->polls)
+		return false;
+	poller->awake = true;
+	thread->awake = poller;
+	return true;
+}
+
+void io_poller_stop(struct io_thread *thread, struct io_poller *poller)
+{
+	if (thread->awake == poller)
+		thread->awake = NULL;
+	poller->awake = false;
 }
 
 int io_event_attach(struct io_thread *thread, struct io_event *event)

@@ -401,6 +401,44 @@ static void test_breaking(void **state)
 	assert_int_equal(fake_device.faults, 2);
 }
 
+/* While its thread polls, a queue is looked at in place of being notified of. */
+static void test_resting(void **state)
+{
+	struct virtio_device *device = &fake_device.device;
+	struct virtq *run = device->queues[0].run;
+
+	(void)state;
+	go_live();
+	assert_false(virtio_device_rest_queue(device, 0));
+	assert_int_equal(run->asked, 1);
+	run->available = true;
+	assert_true(virtio_device_rest_queue(device, 0));
+	run->available = false;
+
+	fake_io.polls = true;
+	assert_false(virtio_device_rest_queue(device, 0));
+	assert_int_equal(run->asked, 2);
+	assert_ptr_equal(fake_io.awake, &device->queues[0].poller);
+	assert_false(fake_io.awake->look(fake_io.awake));
+	run->available = true;
+	assert_true(fake_io.awake->look(fake_io.awake));
+	fake_io.awake->ready(fake_io.awake);
+	assert_int_equal(fake_device.notifies[0], 2);
+	assert_true(fake_io.awake->rest(fake_io.awake));
+	run->available = false;
+	assert_false(fake_io.awake->rest(fake_io.awake));
+	assert_int_equal(run->asked, 4);
+
+	/* A broken device takes nothing; one that was reset is not looked at. */
+	run->available = true;
+	virtio_device_break(device, 0, "its driver is odd");
+	assert_false(fake_io.awake->look(fake_io.awake));
+	assert_false(fake_io.awake->rest(fake_io.awake));
+	assert_int_equal(write_status(0), 0);
+	assert_null(fake_io.awake);
+	fake_io.polls = false;
+}
+
 static void test_failures_to_activate(void **state)
 {
 	(void)state;
@@ -651,6 +689,7 @@ int main(void)
 		test(test_live),
 		test(test_ring_features_reach_the_queue),
 		test(test_breaking),
+		test(test_resting),
 		test(test_failures_to_activate),
 		test(test_ring_reset),
 		test(test_disabling),

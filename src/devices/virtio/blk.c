@@ -239,7 +239,7 @@ static void blk_queue_notify(struct virtio_device *device, unsigned int index)
 	virtq_disable_notifications(run_half(queue));
 	do
 		r = take_requests(queue);
-	while (r == 0 && takes_requests(queue) && virtq_enable_notifications(run_half(queue)));
+	while (r == 0 && takes_requests(queue) && virtio_device_rest_queue(device, index));
 	if (r > 0)
 		virtio_device_notify(device, index);
 	else if (r < 0)

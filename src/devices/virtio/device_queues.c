@@ -2,9 +2,9 @@
  * The queues of a virtio device: their configuration while the driver sets them up (VIRTIO 1.2
  * 3.1.1 step 7, 4.1.5.1.3), and their way to the I/O thread and back (2.6.1 for one alone).
  *
- * Handing over is a call on the I/O thread. Taking back is a call that asks the device to come to
- * rest, and a wait for its answer; completions run on the I/O thread in between, without any lock
- * that the waiting thread holds. See virtio_device.h.
+ * Handing over is a call on each I/O thread that has queues of the device. Taking back is a call
+ * that asks the device to come to rest there, and a wait for its answer; completions run on the I/O
+ * thread in between, without any lock that the waiting thread holds. See virtio_device.h.
  */
 #include "device_private.h"
 #include "fd.h"
@@ -37,6 +37,38 @@ static void queue_event_ready(struct io_event *event)
 	notify_device(device, (unsigned int)(queue - device->queues));
 }
 
+/* --- What its thread looks at while the queue's notifications are off. --- */
+
+static bool queue_look(struct io_poller *poller)
+{
+	struct virtio_queue *queue = poller->owner;
+
+	return !atomic_load(&queue->device->broken) && virtq_has_available(queue->run);
+}
+
+static void queue_found(struct io_poller *poller)
+{
+	struct virtio_queue *queue = poller->owner;
+
+	notify_device(queue->device, (unsigned int)(queue - queue->device->queues));
+}
+
+static bool queue_rest(struct io_poller *poller)
+{
+	struct virtio_queue *queue = poller->owner;
+
+	return virtq_enable_notifications(queue->run) && !atomic_load(&queue->device->broken);
+}
+
+bool virtio_device_rest_queue(struct virtio_device *device, unsigned int index)
+{
+	struct virtio_queue *queue = &device->queues[index];
+
+	if (io_poller_wake(queue->io_thread, &queue->poller))
+		return false;
+	return virtq_enable_notifications(queue->run);
+}
+
 static struct virtq_features ring_features(const struct virtio_device *device)
 {
 	bool packed = virtio_device_accepted(device, VIRTIO_F_RING_PACKED);
@@ -57,10 +89,17 @@ static void start_queue(struct virtio_device *device, unsigned int index)
 	virtq_start(queue->run, &queue->config, &features);
 	queue->event = (struct io_event){
 		.fd = queue->notify_fd, .ready = queue_event_ready, .owner = device};
-	if (io_event_attach(device->io_thread, &queue->event) < 0)
+	queue->poller = (struct io_poller){
+		.look = queue_look, .ready = queue_found, .rest = queue_rest, .owner = queue};
+	if (io_event_attach(queue->io_thread, &queue->event) < 0)
 		virtio_device_break(device, index, "its notifications cannot be watched");
 	else
 		queue->attached = true;
+}
+
+static bool is_ours(const struct virtio_device *device, unsigned int queue)
+{
+	return io_thread_is_current(device->queues[queue].io_thread);
 }
 
 static void activate_on_io(void *context)
@@ -68,13 +107,15 @@ static void activate_on_io(void *context)
 	struct virtio_device *device = context;
 
 	for (unsigned int i = 0; i < device->queue_count; i++)
-		if (device->queues[i].config.enabled)
+		if (is_ours(device, i) && device->queues[i].config.enabled)
 			start_queue(device, i);
-	if (device->ops->activate && device->ops->activate(device) < 0)
+	if (io_thread_is_current(device->io_thread) && device->ops->activate &&
+		device->ops->activate(device) < 0)
 		virtio_device_break(device, VIRTIO_QUEUES_MAX, "it could not be activated");
 	/* Buffers may have been made available before anybody watched. */
 	for (unsigned int i = 0; i < device->queue_count; i++)
-		notify_device(device, i);
+		if (is_ours(device, i))
+			notify_device(device, i);
 }
 
 static void start_one_on_io(void *context)
@@ -85,9 +126,9 @@ static void start_one_on_io(void *context)
 	notify_device(call->device, call->queue);
 }
 
-static bool is_concerned(unsigned int asked, unsigned int queue)
+static bool is_concerned(const struct virtio_device *device, unsigned int asked, unsigned int queue)
 {
-	return asked == VIRTIO_QUEUES_MAX || asked == queue;
+	return asked == queue || (asked == VIRTIO_QUEUES_MAX && is_ours(device, queue));
 }
 
 static void quiesce_on_io(void *context)
@@ -98,8 +139,9 @@ static void quiesce_on_io(void *context)
 	for (unsigned int i = 0; i < device->queue_count; i++) {
 		struct virtio_queue *queue = &device->queues[i];
 
-		if (is_concerned(call->queue, i) && queue->attached) {
-			io_event_detach(device->io_thread, &queue->event);
+		if (is_concerned(device, call->queue, i) && queue->attached) {
+			io_poller_stop(queue->io_thread, &queue->poller);
+			io_event_detach(queue->io_thread, &queue->event);
 			queue->attached = false;
 		}
 	}
@@ -116,7 +158,7 @@ void virtio_device_quiesced(struct virtio_device *device, unsigned int queue)
 	for (unsigned int i = 0; i < device->queue_count; i++) {
 		struct virtq *run = device->queues[i].run;
 
-		if (!is_concerned(queue, i) || !virtq_is_running(run))
+		if (!is_concerned(device, queue, i) || !virtq_is_running(run))
 			continue;
 		assert(virtq_outstanding(run) == 0);
 		virtq_stop(run);
@@ -136,33 +178,59 @@ void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue)
 
 /* --- With the device lock held. --- */
 
-/* OWNER: the run half of the queue, or of all queues, comes back from the I/O thread. */
-static void take_back(struct virtio_device *device, unsigned int queue)
+/* Calls the function on every thread that has queues of the device, the device's own first. */
+static void for_each_thread(struct virtio_device *device,
+	void (*function)(struct virtio_device *device, struct io_thread *thread))
+{
+	function(device, device->io_thread);
+	for (unsigned int i = 0; i < device->queue_count; i++) {
+		struct io_thread *thread = device->queues[i].io_thread;
+		bool is_new = thread != device->io_thread;
+
+		for (unsigned int j = 0; is_new && j < i; j++)
+			is_new = device->queues[j].io_thread != thread;
+		if (is_new)
+			function(device, thread);
+	}
+}
+
+/* OWNER: the run half of the queue, or of all that the thread has, comes back. */
+static void take_back(struct virtio_device *device, unsigned int queue, struct io_thread *thread)
 {
 	struct queue_call call = {.device = device, .queue = queue};
 
 	(void)pthread_mutex_lock(&device->quiesce_lock);
 	device->quiesced = false;
 	(void)pthread_mutex_unlock(&device->quiesce_lock);
-	io_thread_call(device->io_thread, quiesce_on_io, &call);
+	io_thread_call(thread, quiesce_on_io, &call);
 	(void)pthread_mutex_lock(&device->quiesce_lock);
 	while (!device->quiesced)
 		(void)pthread_cond_wait(&device->quiesce_done, &device->quiesce_lock);
 	(void)pthread_mutex_unlock(&device->quiesce_lock);
 }
 
+static void take_all_back(struct virtio_device *device, struct io_thread *thread)
+{
+	take_back(device, VIRTIO_QUEUES_MAX, thread);
+}
+
+/* OWNER: the run half of its enabled queues goes to the thread. */
+static void activate(struct virtio_device *device, struct io_thread *thread)
+{
+	io_thread_call(thread, activate_on_io, device);
+}
+
 void virtio_queues_activate(struct virtio_device *device)
 {
-	/* OWNER: the run half of the enabled queues goes to the I/O thread. */
 	atomic_store(&device->active, true);
-	io_thread_call(device->io_thread, activate_on_io, device);
+	for_each_thread(device, activate);
 }
 
 void virtio_queues_quiesce(struct virtio_device *device)
 {
 	if (!atomic_load(&device->active))
 		return;
-	take_back(device, VIRTIO_QUEUES_MAX);
+	for_each_thread(device, take_all_back);
 	atomic_store(&device->active, false);
 }
 
@@ -212,7 +280,7 @@ static void enable(struct virtio_device *device, unsigned int index)
 	}
 	queue->config.enabled = true;
 	if (atomic_load(&device->active))
-		io_thread_call(device->io_thread, start_one_on_io, &call);
+		io_thread_call(queue->io_thread, start_one_on_io, &call);
 }
 
 static void disable(struct virtio_device *device, unsigned int index)
@@ -222,7 +290,7 @@ static void disable(struct virtio_device *device, unsigned int index)
 	if (!queue->config.enabled)
 		return;
 	if (atomic_load(&device->active))
-		take_back(device, index);
+		take_back(device, index, queue->io_thread);
 	queue->config.enabled = false;
 }
 
@@ -326,6 +394,9 @@ static int init_queue(struct virtio_device *device, struct virtio_queue *queue, 
 		queue->config.size_max = device->queue_size_max;
 	if (!queue->segments_max)
 		queue->segments_max = queue->config.size_max;
+	if (!queue->io_thread)
+		queue->io_thread = device->io_thread;
+	queue->device = device;
 	reset_config(queue);
 	queue->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (queue->notify_fd < 0)

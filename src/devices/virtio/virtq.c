@@ -429,6 +429,13 @@ bool virtq_enable_notifications(struct virtq *queue)
 	 * making available and reading what we have asked for (2.7.13.4.1, 2.8.21.3.1). Part 2 of
 	 * the essay; this is the sleeper. */
 	atomic_thread_fence(memory_order_seq_cst);
+	return virtq_has_available(queue);
+}
+
+bool virtq_has_available(const struct virtq *queue)
+{
+	if (queue->broken)
+		return false;
 	return is_packed(queue) ? virtq_packed_has_available(queue)
 	                        : virtq_split_has_available(queue);
 }
