@@ -11,7 +11,8 @@
 
 static struct blk_slot flight[FLIGHT_MAX];
 
-/* As many requests as fit, up to FLIGHT_MAX, all into the same data; returns how many. */
+/* As many requests as fit, up to FLIGHT_MAX, all into the same data; returns how many. The device
+ * sees none of them before vring_expose: a fast one would be done with the first by then. */
 static uint16_t launch(struct scene *scene, uint32_t type, uint32_t length)
 {
 	bool indirect;
@@ -37,7 +38,8 @@ static uint16_t launch(struct scene *scene, uint32_t type, uint32_t length)
 			(uintptr_t)stage.data, length, buffers);
 
 		if (!indirect) {
-			vring_add(&scene->ring, slot, buffers, parts);
+			vring_write_chain(&scene->ring, slot, buffers, parts);
+			vring_put(&scene->ring, (uint16_t)(slot * CHAIN));
 			continue;
 		}
 		for (uint16_t i = 0; i < parts; i++)
@@ -47,10 +49,16 @@ static uint16_t launch(struct scene *scene, uint32_t type, uint32_t length)
 				(uint16_t)(i + 1)};
 		vring_descriptors(&scene->ring)[slot] = (struct vring_descriptor){
 			(uintptr_t)table, parts * UINT32_C(16), DESC_INDIRECT, 0};
-		vring_publish(&scene->ring, slot);
+		vring_put(&scene->ring, slot);
 	}
 	report_note(scene->report, "%u requests", count);
 	return count;
+}
+
+static void send_off(struct scene *scene)
+{
+	vring_expose(&scene->ring);
+	virtio_notify(scene->device, 0);
 }
 
 /* After the reset memory is the driver's again: nobody writes to it any more. */
@@ -76,7 +84,7 @@ static void run_reset(struct scene *scene, const struct hostile_case *self)
 {
 	if (!launch(scene, (uint32_t)self->a, (uint32_t)self->b))
 		return;
-	virtio_notify(scene->device, 0);
+	send_off(scene);
 	if (report_expect(scene->report, virtio_reset(scene->device), "reset does not end"))
 		expect_silence(scene);
 }
@@ -89,7 +97,7 @@ static void run_complete(struct scene *scene, const struct hostile_case *self)
 
 	if (!count)
 		return;
-	virtio_notify(scene->device, 0);
+	send_off(scene);
 	for (uint16_t i = 0; i < count; i++) {
 		if (!report_expect(scene->report, scene_wait(scene, &length) == RESULT_USED,
 			    "%u came back", i))
@@ -106,21 +114,24 @@ static void run_break(struct scene *scene, const struct hostile_case *self)
 	if (!launch(scene, (uint32_t)self->a, (uint32_t)self->b))
 		return;
 	scene->ring.next_available--;
-	vring_publish(&scene->ring, 0xffff);
-	virtio_notify(scene->device, 0);
+	vring_put(&scene->ring, 0xffff);
+	send_off(scene);
 	if (scene_expect_broken(scene) &&
 		report_expect(scene->report, virtio_reset(scene->device), "reset does not end"))
 		expect_silence(scene);
 }
 
-/* One of them again. */
+/* The first of them again, in place of the second: it cannot be used yet. */
 static void run_again(struct scene *scene, const struct hostile_case *self)
 {
-	if (!launch(scene, (uint32_t)self->a, (uint32_t)self->b))
+	uint16_t count = launch(scene, (uint32_t)self->a, (uint32_t)self->b);
+
+	if (!count)
 		return;
-	scene->ring.next_available--;
-	vring_publish(&scene->ring, 0);
-	virtio_notify(scene->device, 0);
+	scene->ring.next_available = 1;
+	vring_put(&scene->ring, 0);
+	scene->ring.next_available = count;
+	send_off(scene);
 	(void)scene_expect_broken(scene);
 }
 
@@ -131,7 +142,7 @@ static void run_queue_reset(struct scene *scene, const struct hostile_case *self
 
 	if (!launch(scene, (uint32_t)self->a, (uint32_t)self->b))
 		return;
-	virtio_notify(scene->device, 0);
+	send_off(scene);
 	scene->transport->select_queue(scene->device, 0);
 	scene->transport->reset_queue(scene->device);
 	start = board_clock();

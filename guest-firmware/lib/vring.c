@@ -70,15 +70,23 @@ void vring_write_chain(
 	}
 }
 
+void vring_put(struct vring *ring, uint16_t head)
+{
+	vring_driver_area(ring)[RING_ENTRIES + ring->next_available % ring->size] = head;
+	ring->next_available++;
+}
+
+void vring_expose(struct vring *ring)
+{
+	/* ORDER: entries and their chains before the index that offers them. */
+	barrier_order();
+	vring_driver_area(ring)[RING_IDX] = ring->next_available;
+}
+
 void vring_publish(struct vring *ring, uint16_t head)
 {
-	volatile uint16_t *available = vring_driver_area(ring);
-
-	available[RING_ENTRIES + ring->next_available % ring->size] = head;
-	ring->next_available++;
-	/* ORDER: the entry and its chain before the index that offers them. */
-	barrier_order();
-	available[RING_IDX] = ring->next_available;
+	vring_put(ring, head);
+	vring_expose(ring);
 }
 
 uint16_t vring_packed_flags(const struct vring *ring, uint16_t flags)

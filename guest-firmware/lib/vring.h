@@ -82,8 +82,10 @@ static inline volatile uint16_t *vring_device_area(const struct vring *ring)
 /* Split: the chain of a slot, without making it available. */
 void vring_write_chain(const struct vring *ring, uint16_t slot, const struct vring_buffer *buffers,
 	uint16_t count);
-/* Split: makes the chain at head available. */
+/* Split: makes the chain at head available; in two steps, so that several become it at once. */
 void vring_publish(struct vring *ring, uint16_t head);
+void vring_put(struct vring *ring, uint16_t head);
+void vring_expose(struct vring *ring);
 
 /* Packed: flags of a descriptor that becomes available at the current position. */
 uint16_t vring_packed_flags(const struct vring *ring, uint16_t flags);
