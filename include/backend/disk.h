@@ -80,6 +80,8 @@ struct disk_ops {
 	/* Main thread. */
 	int (*attach)(struct disk *disk, struct err *err); /* may be NULL */
 	int (*measure)(const struct disk *disk, uint64_t *ret_size_bytes);
+	int (*split)(
+		const struct disk *disk, struct disk **ret_disk, struct err *err); /* or NULL */
 	void (*destroy)(struct disk *disk);
 };
 
@@ -113,6 +115,11 @@ struct disk {
 /* Opens, checks, locks: a sentence tells what is wrong with the file. */
 must_check int disk_open(
 	const struct disk_options *options, struct disk **ret_disk, struct err *err);
+
+/* Another disk on the same open file, and with its lock, whose requests may belong to another I/O
+ * thread. Each is closed by itself. -EOPNOTSUPP: requests of this disk depend on each other (a rate
+ * limit, ephemeral writes, direct I/O on blocks larger than sectors) and stay on one thread. */
+must_check int disk_split(const struct disk *disk, struct disk **ret_disk, struct err *err);
 
 /* No request is in flight. NULL is fine. */
 void disk_close(struct disk *disk);

@@ -16,13 +16,20 @@ struct virtio_blk;
 
 #define VIRTIO_BLK_SERIAL_MAX 20 /* bytes */
 
-struct virtio_blk_options {
-	const char *name;        /* "disk 'root'", for messages; copied */
-	const char *serial;      /* for GET_ID, at most 20 bytes; NULL: none */
-	unsigned int queues;     /* 1 to VIRTIO_QUEUES_MAX */
-	struct disk *disk;       /* borrowed; not attached to an I/O thread yet */
-	const struct gmem *gmem; /* borrowed, as are the others */
+/* An I/O thread, and the disk that it uses. */
+struct virtio_blk_lane {
+	struct disk *disk; /* borrowed; not attached to an I/O thread yet */
 	struct io_thread *io_thread;
+};
+
+struct virtio_blk_options {
+	const char *name;                    /* "disk 'root'", for messages; copied */
+	const char *serial;                  /* for GET_ID, at most 20 bytes; NULL: none */
+	unsigned int queues;                 /* 1 to VIRTIO_QUEUES_MAX */
+	const struct virtio_blk_lane *lanes; /* 1 to queues: different threads, split disks; the
+	                                      * queues are dealt out to them in turn */
+	unsigned int lane_count;
+	const struct gmem *gmem; /* borrowed */
 	struct virtio_fault_sink fault_sink;
 	uint64_t withheld_features;
 };
@@ -32,7 +39,7 @@ must_check int virtio_blk_create(
 
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk);
 
-/* Quiesces and detaches the disk. NULL is fine. The transport is gone already. */
+/* Quiesces and detaches the disks. NULL is fine. The transport is gone already. */
 void virtio_blk_destroy(struct virtio_blk *blk);
 
 /* The backing file may have changed its size: tells the driver if so. 1: it has, 0: not. */

@@ -87,7 +87,8 @@ struct virtio_device_ops {
 	 * thread), push what only waits for input or time, and call virtio_device_quiesced with the
 	 * same queue once none is outstanding; at once if so. queue_notify is not called for it any
 	 * more. Queues that do not run may be named, too. A broken device is quiesced as well. One
-	 * thread after the other is asked. NULL: never has a chain outstanding between callbacks.
+	 * thread after the other is asked, the device's own first, then by their first queue. NULL:
+	 * never has a chain outstanding between callbacks.
 	 */
 	void (*quiesce)(struct virtio_device *device, unsigned int queue);
 	/* Main thread. */

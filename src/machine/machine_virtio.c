@@ -32,7 +32,8 @@ struct virtio_slot {
 	struct machine_virtio *virtio;
 	unsigned int index;
 	char name[NAME_BYTES];
-	struct disk *disk;            /* owned; NULL: not a disk */
+	struct disk **disks; /* owned, one for each I/O thread; NULL: not a disk */
+	unsigned int disk_count;
 	struct virtio_blk *blk;       /* owned; NULL: not a disk */
 	struct machine_ports *ports;  /* owned; NULL: not a console */
 	struct virtio_device *device; /* owned by blk or ports, else by the slot */
@@ -208,7 +209,9 @@ static void destroy_slot(struct virtio_slot *slot)
 		machine_ports_destroy(slot->ports);
 	else if (slot->device)
 		slot->device->ops->destroy(slot->device);
-	disk_close(slot->disk);
+	for (unsigned int i = 0; i < slot->disk_count; i++)
+		disk_close(slot->disks[i]);
+	free(slot->disks);
 	free(slot);
 }
 
@@ -243,9 +246,29 @@ static int put_in_place(struct virtio_slot *slot, struct err *err)
 	return put_in_memory(slot, err);
 }
 
-static struct io_thread *thread_for(const struct virtio_slot *slot)
+/* The place-th of a device's I/O threads: devices, and queues within them, are spread. */
+static struct io_thread *thread_for(const struct virtio_slot *slot, unsigned int place)
 {
-	return slot->virtio->io_threads[slot->index % slot->virtio->io_thread_count];
+	return slot->virtio->io_threads[(slot->index + place) % slot->virtio->io_thread_count];
+}
+
+/* The disk once for each I/O thread that is to have some of its queues. */
+static int split_disk(struct virtio_slot *slot, unsigned int lane_count,
+	struct virtio_blk_lane *lanes, struct err *err)
+{
+	for (unsigned int i = 0; i < lane_count; i++) {
+		if (i > 0) {
+			int r = disk_split(slot->disks[0], &slot->disks[i], err);
+
+			if (r == -EOPNOTSUPP)
+				break; /* all of its queues on one thread, then */
+			if (r < 0)
+				return err_prefix(err, r, "%s", slot->name);
+			slot->disk_count++;
+		}
+		lanes[i] = (struct virtio_blk_lane){slot->disks[i], thread_for(slot, i)};
+	}
+	return 0;
 }
 
 static int add_disk(struct machine_virtio *virtio, unsigned int number, struct err *err)
@@ -278,16 +301,27 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 		.gmem = &machine->gmem,
 	};
 	struct virtio_slot *slot = add_slot(virtio, "disk", number, err);
+	struct virtio_blk_lane lanes[CONFIG_DISK_QUEUES_MAX];
+	unsigned int lane_count;
 	int r;
 
 	if (!slot)
 		return -ENOSPC;
-	r = disk_open(&disk_options, &slot->disk, err);
+	lane_count = options.queues < virtio->io_thread_count ? options.queues
+	                                                      : virtio->io_thread_count;
+	slot->disks = calloc(lane_count, sizeof(slot->disks[0]));
+	if (!slot->disks)
+		return err_set_errno(err, ENOMEM, "%s", slot->name);
+	r = disk_open(&disk_options, &slot->disks[0], err);
+	if (r < 0)
+		return r;
+	slot->disk_count = 1;
+	r = split_disk(slot, lane_count, lanes, err);
 	if (r < 0)
 		return r;
 	options.name = slot->name;
-	options.disk = slot->disk;
-	options.io_thread = thread_for(slot);
+	options.lanes = lanes;
+	options.lane_count = slot->disk_count;
 	options.fault_sink = (struct virtio_fault_sink){.broken = device_broken, .owner = slot};
 	r = virtio_blk_create(&options, &slot->blk, err);
 	if (r < 0)
@@ -305,7 +339,7 @@ static int add_rng(struct machine_virtio *virtio, struct err *err)
 	if (!slot)
 		return -ENOSPC;
 	options.name = slot->name;
-	options.io_thread = thread_for(slot);
+	options.io_thread = thread_for(slot, 0);
 	r = virtio_rng_create(&options, &slot->device, err);
 	return r < 0 ? r : put_in_place(slot, err);
 }
@@ -317,7 +351,7 @@ static int add_ports(struct machine_virtio *virtio, struct err *err)
 
 	if (!slot)
 		return -ENOSPC;
-	r = machine_ports_create(virtio->machine, thread_for(slot), &slot->ports, err);
+	r = machine_ports_create(virtio->machine, thread_for(slot, 0), &slot->ports, err);
 	if (r < 0)
 		return r;
 	slot->device = machine_ports_device(slot->ports);

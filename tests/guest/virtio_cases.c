@@ -51,6 +51,16 @@ const struct guest_case virtio_cases[] = {
 	WRITER_CASE("mmio", "record=512 batch=8"),
 	{
 		.group = "virtio",
+		.name = "disk-bench with a queue on each of two I/O threads that poll",
+		.guest = "disk-bench",
+		.options = {"--debug-exit", "--io-threads", "2", "--io-poll", "200", "-d",
+			"@disk,queues=2"},
+		.words = "count=4000 op=randwrite queues=2",
+		.status = 33,
+		.lines = {"disk-bench: result ", " ops=4000 ", " errors=0\n"},
+	},
+	{
+		.group = "virtio",
 		.name = "no disk",
 		.guest = "disk-writer",
 		.options = {"--debug-exit"},

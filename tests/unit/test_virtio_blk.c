@@ -136,12 +136,12 @@ static void no_status(void **state)
 }
 
 /* Both queues full, several times; each request is answered once and has its own data. */
-static void many_at_once(void **state)
+static void run_many_at_once(bool split)
 {
 	struct disk_options options = {0};
 	unsigned int per_queue = QUEUE_SIZE / 3;
 
-	(void)state;
+	t.split = split;
 	start(&options, IO_ENGINE_AUTO);
 	drive(F_MQ | F_FLUSH | F_EVENT_IDX);
 	for (unsigned int round = 0; round < 40; round++) {
@@ -169,6 +169,72 @@ static void many_at_once(void **state)
 	}
 	assert_true(t.notifications[0] <= 40 * per_queue);
 	stop(true);
+}
+
+static void many_at_once(void **state)
+{
+	(void)state;
+	run_many_at_once(false);
+	run_many_at_once(true);
+}
+
+/* One queue on each of two threads: resets of the device and of single queues while both are busy.
+ */
+static void two_threads(void **state)
+{
+	struct disk_options options = {0};
+
+	(void)state;
+	t.split = true;
+	start(&options, IO_ENGINE_AUTO);
+	for (unsigned int round = 0; round < 60; round++) {
+		drive(F_MQ | F_FLUSH | F_CONFIG_WCE | F_RING_RESET | (round % 2 ? F_PACKED : 0));
+		for (unsigned int i = 0; i < 20; i++)
+			(void)add_request(i % QUEUES, i, i % 3 ? T_OUT : T_IN, i * 8, 4096);
+		publish(0);
+		publish(1);
+		if (round % 3 == 0) {
+			assert_true(virtio_device_reset_queue(t.device, round / 3 % QUEUES));
+			set_up_queue(round / 3 % QUEUES, round % 2 ? F_PACKED : 0);
+			(void)add_request(round / 3 % QUEUES, 40, T_OUT, 0, 512);
+			publish(round / 3 % QUEUES);
+			assert_int_equal(wait_used(round / 3 % QUEUES, &(uint16_t){0}), 1);
+			assert_int_equal(slot_status(40), 0);
+		}
+		virtio_device_set_status(t.device, 0);
+		assert_int_equal(virtio_device_status(t.device), 0);
+	}
+	/* The new size is there for both. */
+	assert_int_equal(truncate(t.files.path, SIZE * 2), 0);
+	assert_int_equal(virtio_blk_refresh_size(t.blk, NULL), 1);
+	drive(F_MQ);
+	for (unsigned int queue = 0; queue < QUEUES; queue++) {
+		(void)add_request(queue, queue, T_OUT, SIZE / 512, 512);
+		publish(queue);
+		assert_int_equal(wait_used(queue, &(uint16_t){0}), 1);
+		assert_int_equal(slot_status(queue), 0);
+	}
+	assert_int_equal(t.faults, 0);
+	stop(true);
+}
+
+/* Disks whose requests depend on each other stay on one thread. */
+static void not_to_be_split(void **state)
+{
+	struct disk_options options[] = {
+		{.ephemeral = true},
+		{.rate = {.operations_per_second = 100}},
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < array_size(options); i++) {
+		struct disk *other = NULL;
+
+		start(&options[i], IO_ENGINE_AUTO);
+		assert_int_equal(disk_split(t.files.disk, &other, NULL), -EOPNOTSUPP);
+		assert_null(other);
+		stop(true);
+	}
 }
 
 /* Waiting for the rate limit: a reset does not wait for it, and the device works afterwards. */
@@ -281,6 +347,8 @@ int main(void)
 		cmocka_unit_test(read_only),
 		cmocka_unit_test(no_status),
 		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(two_threads),
+		cmocka_unit_test(not_to_be_split),
 		cmocka_unit_test(reset_in_flight),
 		cmocka_unit_test(reset_waits),
 		cmocka_unit_test(disk_errors),

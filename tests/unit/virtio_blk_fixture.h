@@ -33,6 +33,7 @@
 #define F_EVENT_IDX    (UINT64_C(1) << 29)
 #define F_VERSION_1    (UINT64_C(1) << 32)
 #define F_PACKED       (UINT64_C(1) << 34)
+#define F_RING_RESET   (UINT64_C(1) << 40)
 
 #define T_IN           0
 #define T_OUT          1
@@ -62,6 +63,10 @@ static struct {
 	struct virtio_driver drivers[QUEUES];
 	_Atomic unsigned int notifications[QUEUES], config_changes, faults;
 	uint8_t *memory; /* host address of MEMORY_BASE */
+	/* Set before start: a second I/O thread, with a disk of its own. */
+	bool split;
+	struct io_thread *second_thread;
+	struct disk *second_disk;
 } t;
 
 static inline void count_used(void *transport, unsigned int queue)
@@ -122,11 +127,13 @@ static inline void make_fake_disk(void)
 /* With a disk on a file, or the fake one. */
 static inline void start(struct disk_options *options, enum io_engine_choice engine)
 {
+	struct virtio_blk_lane lanes[2] = {{.disk = &t.fake.disk}};
 	struct virtio_blk_options blk_options = {
 		.name = "disk 'test'",
 		.serial = "0123456789abcdefghij",
 		.queues = QUEUES,
-		.disk = &t.fake.disk,
+		.lanes = lanes,
+		.lane_count = t.split ? 2 : 1,
 		.fault_sink = {.broken = count_fault},
 	};
 	struct io_thread_options thread_options = {.name = "test", .engine = engine};
@@ -136,10 +143,15 @@ static inline void start(struct disk_options *options, enum io_engine_choice eng
 		fixture_make_image(&t.files, SIZE);
 		options->path = t.files.path;
 		assert_int_equal(disk_open(options, &t.files.disk, &err), 0);
-		blk_options.disk = t.files.disk;
+		lanes[0].disk = t.files.disk;
 	}
 	assert_int_equal(io_thread_create(&thread_options, &t.files.thread, &err), 0);
-	blk_options.io_thread = t.files.thread;
+	lanes[0].io_thread = t.files.thread;
+	if (t.split) {
+		assert_int_equal(disk_split(t.files.disk, &t.second_disk, &err), 0);
+		assert_int_equal(io_thread_create(&thread_options, &t.second_thread, &err), 0);
+		lanes[1] = (struct virtio_blk_lane){t.second_disk, t.second_thread};
+	}
 	t.gmem = (struct gmem){.region_count = 1,
 		.regions = {{.base = {MEMORY_BASE}, .size_bytes = MEMORY_BYTES, .fd = -1}}};
 	assert_int_equal(gmem_create(&t.gmem, &(struct gmem_options){0}, &err), 0);
@@ -157,6 +169,11 @@ static inline void stop(bool with_file)
 {
 	t.device->ops->destroy(t.device);
 	io_thread_destroy(t.files.thread);
+	io_thread_destroy(t.second_thread);
+	disk_close(t.second_disk);
+	t.second_thread = NULL;
+	t.second_disk = NULL;
+	t.split = false;
 	gmem_destroy(&t.gmem);
 	if (with_file) {
 		disk_close(t.files.disk);

@@ -114,6 +114,13 @@ void disk_detach(struct disk *disk)
 	disk->io_thread = NULL;
 }
 
+int disk_split(const struct disk *disk, struct disk **ret_disk, struct err *err)
+{
+	if (rate_limit_is_on(&disk->limit) || !disk->ops->split)
+		return -EOPNOTSUPP;
+	return disk->ops->split(disk, ret_disk, err);
+}
+
 int disk_refresh_size(struct disk *disk, struct err *err)
 {
 	uint64_t size_bytes;

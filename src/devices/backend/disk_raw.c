@@ -16,6 +16,8 @@
 /* Written again and again where the host cannot zero a range by itself. */
 #define ZEROES_BYTES (UINT64_C(1) << 20)
 
+#define DISK_SECTOR_BYTES 512
+
 _Static_assert(offsetof(struct disk_raw, disk) == 0, "const disks are cast");
 
 static struct disk_raw *raw_of(const struct disk_request *request)
@@ -229,15 +231,8 @@ static void raw_destroy(struct disk *disk)
 	free(raw);
 }
 
-static const struct disk_ops raw_ops = {
-	.submit = raw_submit,
-	.attach = raw_attach,
-	.measure = raw_measure,
-	.destroy = raw_destroy,
-};
-
-int disk_raw_create(const struct disk_options *options, struct disk_file *file,
-	struct disk **ret_disk, struct err *err)
+/* NULL: out of memory. */
+static struct disk_raw *raw_new(void)
 {
 	struct disk_raw *raw = calloc(1, sizeof(*raw));
 	/* Never written: all of it is the kernel's one page of zeroes. */
@@ -246,6 +241,56 @@ int disk_raw_create(const struct disk_options *options, struct disk_file *file,
 
 	if (!raw || zeroes == MAP_FAILED) {
 		free(raw);
+		return NULL;
+	}
+	raw->file.fd = -1;
+	raw->zeroes = zeroes;
+	return raw;
+}
+
+static int raw_split(const struct disk *disk, struct disk **ret_disk, struct err *err)
+{
+	const struct disk_raw *raw = (const struct disk_raw *)disk;
+	struct disk_raw *other;
+
+	/* A write of part of a block must know of all other changes. */
+	if (disk->offset_alignment > DISK_SECTOR_BYTES)
+		return -EOPNOTSUPP;
+	other = raw_new();
+	if (!other)
+		return err_set(err, ENOMEM, "out of memory");
+	other->disk = raw->disk;
+	other->disk.io_thread = NULL;
+	other->file = raw->file;
+	other->file.fd = fcntl(raw->file.fd, F_DUPFD_CLOEXEC, 0);
+	other->sync = raw->sync;
+	other->can_punch = raw->can_punch;
+	other->can_zero_range[false] = raw->can_zero_range[false];
+	other->can_zero_range[true] = raw->can_zero_range[true];
+	if (other->file.fd < 0) {
+		int r = err_set_errno(err, errno, "no descriptor for another I/O thread");
+
+		raw_destroy(&other->disk);
+		return r;
+	}
+	*ret_disk = &other->disk;
+	return 0;
+}
+
+static const struct disk_ops raw_ops = {
+	.submit = raw_submit,
+	.attach = raw_attach,
+	.measure = raw_measure,
+	.split = raw_split,
+	.destroy = raw_destroy,
+};
+
+int disk_raw_create(const struct disk_options *options, struct disk_file *file,
+	struct disk **ret_disk, struct err *err)
+{
+	struct disk_raw *raw = raw_new();
+
+	if (!raw) {
 		disk_file_close(file);
 		return err_set(err, ENOMEM, "out of memory");
 	}
@@ -256,7 +301,6 @@ int disk_raw_create(const struct disk_options *options, struct disk_file *file,
 	raw->can_punch = file->can_discard;
 	raw->can_zero_range[false] = true;
 	raw->can_zero_range[true] = true;
-	raw->zeroes = zeroes;
 	*ret_disk = &raw->disk;
 	return 0;
 }

@@ -35,20 +35,21 @@ static void flush_queue(struct blk_queue *queue)
 
 static void flush_expired(struct io_timer *timer)
 {
-	struct virtio_blk *blk = timer->owner;
+	const struct blk_lane *lane = timer->owner;
 
-	for (unsigned int i = 0; i < blk->device.queue_count; i++)
-		flush_queue(&blk->queues[i]);
+	for (unsigned int i = 0; i < lane->blk->device.queue_count; i++)
+		if (lane->blk->queues[i].lane == lane)
+			flush_queue(&lane->blk->queues[i]);
 }
 
 static void push(struct blk_queue *queue, struct chain *chain)
 {
-	struct virtio_blk *blk = queue->blk;
+	struct blk_lane *lane = queue->lane;
 
 	virtq_push(run_half(queue), chain);
 	queue->is_flush_due = true;
-	if (!blk->flush_timer.deadline_ns)
-		io_timer_arm(blk->device.io_thread, &blk->flush_timer, THIS_ROUND);
+	if (!lane->flush_timer.deadline_ns)
+		io_timer_arm(lane->io_thread, &lane->flush_timer, THIS_ROUND);
 }
 
 static void answer(struct blk_queue *queue, struct chain *chain, uint8_t status)
@@ -59,10 +60,12 @@ static void answer(struct blk_queue *queue, struct chain *chain, uint8_t status)
 
 /* --- Coming to rest --- */
 
-static bool is_at_rest(const struct virtio_blk *blk)
+static bool is_at_rest(const struct blk_lane *lane)
 {
+	const struct virtio_blk *blk = lane->blk;
+
 	for (unsigned int i = 0; i < blk->device.queue_count; i++)
-		if (blk->queues[i].in_flight)
+		if (blk->queues[i].lane == lane && blk->queues[i].in_flight)
 			return false;
 	return true;
 }
@@ -70,34 +73,50 @@ static bool is_at_rest(const struct virtio_blk *blk)
 static void answer_quiesce(struct blk_queue *queue)
 {
 	struct virtio_blk *blk = queue->blk;
+	struct blk_lane *lane = queue->lane;
 
 	if (queue->is_quiescing && !queue->in_flight) {
 		queue->is_quiescing = false;
 		flush_queue(queue);
 		virtio_device_quiesced(&blk->device, queue->index);
 	}
-	if (blk->is_quiescing && is_at_rest(blk)) {
-		blk->is_quiescing = false;
-		flush_expired(&blk->flush_timer);
-		io_timer_cancel(blk->device.io_thread, &blk->flush_timer);
-		blk_forget_choice(blk);
+	if (lane->is_quiescing && is_at_rest(lane)) {
+		lane->is_quiescing = false;
+		flush_expired(&lane->flush_timer);
+		io_timer_cancel(lane->io_thread, &lane->flush_timer);
+		/* The last lane to be asked: no other needs to know any more. */
+		if (lane == &blk->lanes[blk->lane_count - 1])
+			blk_forget_choice(blk);
 		virtio_device_quiesced(&blk->device, VIRTIO_QUEUES_MAX);
 	}
+}
+
+/* Lane i has queue i, its first. */
+static unsigned int first_queue_here(const struct virtio_blk *blk)
+{
+	unsigned int i = 0;
+
+	while (!io_thread_is_current(blk->lanes[i].io_thread))
+		i++;
+	return i;
 }
 
 static void blk_quiesce(struct virtio_device *device, unsigned int index)
 {
 	struct virtio_blk *blk = container_of(device, struct virtio_blk, device);
+	bool all = index == VIRTIO_QUEUES_MAX;
+	struct blk_queue *queue = &blk->queues[all ? first_queue_here(blk) : index];
+	struct blk_lane *lane = queue->lane;
 
-	if (index == VIRTIO_QUEUES_MAX)
-		blk->is_quiescing = true;
+	if (all)
+		lane->is_quiescing = true;
 	else
-		blk->queues[index].is_quiescing = true;
+		queue->is_quiescing = true;
 	/* Somebody waits: the rate limit is no reason to keep a vCPU. */
-	blk->is_hurried = true;
-	disk_hurry(blk->disk);
-	blk->is_hurried = false;
-	answer_quiesce(&blk->queues[index == VIRTIO_QUEUES_MAX ? 0 : index]);
+	lane->is_hurried = true;
+	disk_hurry(lane->disk);
+	lane->is_hurried = false;
+	answer_quiesce(queue);
 }
 
 /* --- Requests --- */
@@ -110,7 +129,7 @@ static void submit_range(struct blk_slot *slot)
 	request->offset = range->offset;
 	request->length = range->length;
 	request->unmap = range->unmap;
-	disk_submit(slot->queue->blk->disk, request);
+	disk_submit(slot->queue->lane->disk, request);
 }
 
 static void disk_done(struct disk_request *request)
@@ -126,7 +145,7 @@ static void disk_done(struct disk_request *request)
 		(void)!chain_count_written(slot->chain, slot->request.ranges[0].length);
 	answer(queue, slot->chain, request->result == 0 ? BLK_S_OK : BLK_S_IOERR);
 	queue->in_flight--;
-	if (!queue->blk->is_hurried)
+	if (!queue->lane->is_hurried)
 		answer_quiesce(queue);
 }
 
@@ -166,7 +185,7 @@ static void start_request(struct blk_slot *slot)
 	queue->in_flight++;
 	/* A flush has no range of the disk. */
 	if (operation == BLK_FLUSH)
-		disk_submit(queue->blk->disk, &slot->disk_request);
+		disk_submit(queue->lane->disk, &slot->disk_request);
 	else
 		submit_range(slot);
 }
@@ -206,8 +225,8 @@ static bool takes_requests(const struct blk_queue *queue)
 {
 	const struct virtio_blk *blk = queue->blk;
 
-	return !queue->is_quiescing && !blk->is_quiescing && !atomic_load(&blk->device.broken) &&
-	       virtq_is_running(run_half(queue));
+	return !queue->is_quiescing && !queue->lane->is_quiescing &&
+	       !atomic_load(&blk->device.broken) && virtq_is_running(run_half(queue));
 }
 
 /* As many as the queue holds at once; requests that are answered on the spot could otherwise keep
@@ -266,20 +285,32 @@ static void release(struct virtio_blk *blk)
 	for (unsigned int i = 0; blk->queues && i < blk->device.queue_count; i++)
 		free(blk->queues[i].slots);
 	free(blk->queues);
+	free(blk->lanes);
 	free(blk->name);
 	free(blk);
 }
 
-static int create_queues(struct virtio_blk *blk)
+static int create_queues(struct virtio_blk *blk, const struct virtio_blk_options *options)
 {
 	blk->queues = calloc(blk->device.queue_count, sizeof(*blk->queues));
-	if (!blk->queues)
+	blk->lanes = calloc(options->lane_count, sizeof(*blk->lanes));
+	if (!blk->queues || !blk->lanes)
 		return -ENOMEM;
+	for (unsigned int i = 0; i < options->lane_count; i++) {
+		struct blk_lane *lane = &blk->lanes[i];
+
+		lane->blk = blk;
+		lane->io_thread = options->lanes[i].io_thread;
+		lane->disk = options->lanes[i].disk;
+		lane->flush_timer = (struct io_timer){.expired = flush_expired, .owner = lane};
+	}
 	for (unsigned int i = 0; i < blk->device.queue_count; i++) {
 		struct blk_queue *queue = &blk->queues[i];
 
 		queue->blk = blk;
 		queue->index = i;
+		queue->lane = &blk->lanes[i % options->lane_count];
+		blk->device.queues[i].io_thread = queue->lane->io_thread;
 		blk->device.queues[i].segments_max = BLK_SEGMENTS_MAX;
 		queue->slots = calloc(BLK_QUEUE_SIZE_MAX, sizeof(*queue->slots));
 		if (!queue->slots)
@@ -288,9 +319,33 @@ static int create_queues(struct virtio_blk *blk)
 	return 0;
 }
 
+static void detach_disks(struct virtio_blk *blk)
+{
+	for (; blk->lane_count; blk->lane_count--)
+		disk_detach(blk->lanes[blk->lane_count - 1].disk);
+}
+
+static int attach_disks(struct virtio_blk *blk, unsigned int lane_count, struct err *err)
+{
+	while (blk->lane_count < lane_count) {
+		const struct blk_lane *lane = &blk->lanes[blk->lane_count];
+		/* Of the queues from its own on, every one in lane_count. */
+		unsigned int queues = (blk->device.queue_count - blk->lane_count - 1) / lane_count +
+		                      1;
+		int r = disk_attach(lane->disk, lane->io_thread, queues * BLK_QUEUE_SIZE_MAX, err);
+
+		if (r < 0) {
+			detach_disks(blk);
+			return r;
+		}
+		blk->lane_count++;
+	}
+	return 0;
+}
+
 static int init(struct virtio_blk *blk, const struct virtio_blk_options *options, struct err *err)
 {
-	blk->disk = options->disk;
+	blk->disk = options->lanes[0].disk;
 	blk->name = strdup(options->name);
 	blk->device.ops = &blk_ops;
 	blk->device.name = blk->name;
@@ -299,18 +354,16 @@ static int init(struct virtio_blk *blk, const struct virtio_blk_options *options
 	blk->device.queue_count = options->queues;
 	blk->device.queue_size_max = BLK_QUEUE_SIZE_MAX;
 	blk->device.gmem = options->gmem;
-	blk->device.io_thread = options->io_thread;
+	blk->device.io_thread = options->lanes[0].io_thread;
 	blk->device.fault_sink = options->fault_sink;
 	blk->device.withheld_features = options->withheld_features;
 	blk->device.offered_features = blk_offered_features(blk);
-	blk->flush_timer = (struct io_timer){.expired = flush_expired, .owner = blk};
 	blk_forget_choice(blk);
 	if (options->serial)
 		memcpy(blk->serial, options->serial, strlen(options->serial));
-	if (!blk->name || create_queues(blk) < 0)
+	if (!blk->name || create_queues(blk, options) < 0)
 		return err_set(err, ENOMEM, "%s: out of memory", options->name);
-	return disk_attach(
-		blk->disk, options->io_thread, options->queues * BLK_QUEUE_SIZE_MAX, err);
+	return attach_disks(blk, options->lane_count, err);
 }
 
 int virtio_blk_create(
@@ -322,6 +375,9 @@ int virtio_blk_create(
 	if (!options->queues || options->queues > VIRTIO_QUEUES_MAX)
 		return err_set(err, EINVAL, "%s: it can have 1 to %d queues", options->name,
 			VIRTIO_QUEUES_MAX);
+	if (!options->lane_count || options->lane_count > options->queues)
+		return err_set(err, EINVAL, "%s: %u I/O threads are none or more than queues",
+			options->name, options->lane_count);
 	if (options->serial && strlen(options->serial) > BLK_ID_BYTES)
 		return err_set(err, EINVAL, "%s: its serial '%s' is longer than %d bytes",
 			options->name, options->serial, BLK_ID_BYTES);
@@ -332,7 +388,7 @@ int virtio_blk_create(
 	if (r == 0) {
 		r = virtio_device_init(&blk->device, err);
 		if (r < 0)
-			disk_detach(blk->disk);
+			detach_disks(blk);
 	}
 	if (r < 0) {
 		release(blk);
@@ -352,14 +408,17 @@ void virtio_blk_destroy(struct virtio_blk *blk)
 	if (!blk)
 		return;
 	virtio_device_fini(&blk->device);
-	disk_detach(blk->disk);
+	detach_disks(blk);
 	release(blk);
 }
 
 int virtio_blk_refresh_size(struct virtio_blk *blk, struct err *err)
 {
-	int r = disk_refresh_size(blk->disk, err);
+	int r = 0;
 
+	/* The first one's size is what the driver is told, and it comes last. */
+	for (unsigned int i = blk->lane_count; i > 0 && r >= 0; i--)
+		r = disk_refresh_size(blk->lanes[i - 1].disk, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", blk->name);
 	if (r > 0)

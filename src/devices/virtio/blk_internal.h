@@ -24,8 +24,19 @@ struct blk_slot {
 	struct iovec iov[BLK_SEGMENTS_MAX];
 };
 
+/* What the queues of one I/O thread share. */
+struct blk_lane {
+	struct virtio_blk *blk;
+	struct io_thread *io_thread; /* [const] */
+	struct disk *disk;           /* [const] */
+	struct io_timer flush_timer; /* [io] */
+	bool is_quiescing;           /* [io] all of them */
+	bool is_hurried;             /* [io] completions are inside disk_hurry */
+};
+
 struct blk_queue {
 	struct virtio_blk *blk;
+	struct blk_lane *lane;
 	unsigned int index;
 	struct blk_slot *slots; /* [io] BLK_QUEUE_SIZE_MAX */
 	unsigned int in_flight; /* [io] requests with the disk */
@@ -35,14 +46,13 @@ struct blk_queue {
 
 struct virtio_blk {
 	struct virtio_device device;
-	struct disk *disk;
+	struct disk *disk; /* that of the first lane, for its properties */
 	char *name;
 	char serial[BLK_ID_BYTES];
 	_Atomic int write_back_choice; /* [atomic] what the driver wrote to writeback */
-	struct io_timer flush_timer;   /* [io] */
-	bool is_quiescing;             /* [io] all of it */
-	bool is_hurried;               /* [io] completions are inside disk_hurry */
 	struct blk_queue *queues;
+	struct blk_lane *lanes;
+	unsigned int lane_count;
 };
 
 /* What the device can do: features, and the limits that a driver is told. */
