@@ -4,14 +4,18 @@
  */
 #include "virtio_cases.h"
 
-#define HOSTILE_CASE(way)                                                                          \
-	{                                                                                          \
-		.group = "virtio", .name = "hostile over " way, .guest = "hostile",                \
-		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro"}, \
-		.words = "transport=" way, .status = 33, .lines = {                                \
-			"hostile: fact device " way " 2\n",                                        \
-			", 0 failed"                                                               \
-		}                                                                                  \
+#define HOSTILE_CASE(way)                                                                         \
+	{                                                                                         \
+		.group = "virtio", .name = "hostile over " way, .guest = "hostile",               \
+		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro", \
+			"--rng", "--hvc", "null", "--port=port=null"},                            \
+		.words = "transport=" way, .status = 33, .lines = {                               \
+			"hostile: fact device " way " 2\n",                                       \
+			"hostile: fact device " way " 4\n",                                       \
+			"hostile: fact device " way " 3\n",                                       \
+			"hostile: fact bystanders 3\n",                                           \
+			", 0 failed"                                                              \
+		}                                                                                 \
 	}
 
 #define BENCH_CASE(way, what)                                                                      \
