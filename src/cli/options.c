@@ -178,7 +178,8 @@ const struct option option_table[] = {
 			"many "
 			"as vCPUs by default), rate=BYTES[/BURST] and iops=N[/BURST] (limits per "
 			"second). The format is never guessed: every image is raw. A file that "
-			"another VM writes to is refused.",
+			"another VM writes to is refused. When the file grows or shrinks, the "
+			"guest is told within a second or so.",
 	},
 	{
 		.name = "hvc",

@@ -12,6 +12,7 @@
 #include "machine_ports.h"
 #include "msi.h"
 #include "shared_line.h"
+#include "size_watch.h"
 #include "virtio_blk.h"
 #include "virtio_mmio.h"
 #include "virtio_pci.h"
@@ -29,6 +30,7 @@
 struct virtio_slot {
 	struct machine_virtio *virtio;
 	unsigned int index;
+	unsigned int number; /* among those of its kind */
 	char name[NAME_BYTES];
 	struct disk *disk;            /* owned; NULL: not a disk */
 	struct virtio_blk *blk;       /* owned; NULL: not a disk */
@@ -57,6 +59,7 @@ struct machine_virtio {
 	struct virtio_slot **slots; /* owned, each at a fixed place */
 	unsigned int slot_count;
 	struct machine_ports *ports; /* of one of the slots, or NULL */
+	struct size_watch sizes;
 };
 
 static void device_broken(
@@ -229,6 +232,7 @@ static struct virtio_slot *add_slot(
 	}
 	slot->virtio = virtio;
 	slot->index = virtio->slot_count;
+	slot->number = number;
 	(void)snprintf(slot->name, sizeof(slot->name), "%s %u", kind, number);
 	virtio->slots[virtio->slot_count++] = slot;
 	return slot;
@@ -415,6 +419,7 @@ void machine_virtio_destroy(struct machine_virtio *virtio)
 {
 	if (!virtio)
 		return;
+	size_watch_fini(&virtio->sizes);
 	for (unsigned int i = virtio->slot_count; i > 0; i--)
 		destroy_slot(virtio->slots[i - 1]);
 	free(virtio->slots);
@@ -452,9 +457,39 @@ int machine_virtio_connect(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
+/* The base of an ephemeral disk has the size that it had. */
+static bool may_change_size(const struct virtio_slot *slot)
+{
+	return slot->blk && !slot->virtio->machine->config->disks[slot->number].ephemeral;
+}
+
+static int watch_sizes(struct machine_virtio *virtio, struct err *err)
+{
+	unsigned int count = 0;
+	int r;
+
+	for (unsigned int i = 0; i < virtio->slot_count; i++)
+		count += may_change_size(virtio->slots[i]);
+	if (!count)
+		return 0;
+	r = size_watch_init(&virtio->sizes, &virtio->machine->loop, count, err);
+	for (unsigned int i = 0; r == 0 && i < virtio->slot_count; i++) {
+		struct virtio_slot *slot = virtio->slots[i];
+
+		if (may_change_size(slot))
+			size_watch_add(&virtio->sizes, slot->name, slot->disk, slot->blk);
+	}
+	return r;
+}
+
 int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 {
-	return virtio && virtio->ports ? machine_ports_start(virtio->ports, err) : 0;
+	int r;
+
+	if (!virtio)
+		return 0;
+	r = watch_sizes(virtio, err);
+	return r == 0 && virtio->ports ? machine_ports_start(virtio->ports, err) : r;
 }
 
 void machine_virtio_finish(struct machine_virtio *virtio)

@@ -356,13 +356,22 @@ void virtio_blk_destroy(struct virtio_blk *blk)
 	release(blk);
 }
 
+static void take_size(struct virtio_device *device, void *context)
+{
+	const uint64_t *size_bytes = context;
+
+	disk_set_size(container_of(device, struct virtio_blk, device)->disk, *size_bytes);
+}
+
 int virtio_blk_refresh_size(struct virtio_blk *blk, struct err *err)
 {
-	int r = disk_refresh_size(blk->disk, err);
+	uint64_t size_bytes;
+	int r = disk_measure(blk->disk, &size_bytes, err);
 
 	if (r < 0)
 		return err_prefix(err, r, "%s", blk->name);
-	if (r > 0)
-		virtio_device_config_changed(&blk->device);
-	return r;
+	if (size_bytes == disk_size_bytes(blk->disk))
+		return 0;
+	virtio_device_change_config(&blk->device, take_size, &size_bytes);
+	return 1;
 }
