@@ -190,8 +190,8 @@ const struct option option_table[] = {
 		.help = "a virtio console (/dev/hvc0), as --console or fd=N",
 		.details =
 			"Much faster than the serial port, and there once the guest's driver is. "
-			"The kernel uses it with --append console=hvc0. fd=N is a descriptor "
-			"that Hull inherits.",
+			"The kernel uses it with --append console=hvc0. The guest knows the size "
+			"of the user's terminal. fd=N is a descriptor that Hull inherits.",
 	},
 	{
 		.name = "port",

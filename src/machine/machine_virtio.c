@@ -492,6 +492,11 @@ int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 	return r == 0 && virtio->ports ? machine_ports_start(virtio->ports, err) : r;
 }
 
+struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio)
+{
+	return virtio ? virtio->ports : NULL;
+}
+
 void machine_virtio_finish(struct machine_virtio *virtio)
 {
 	if (virtio && virtio->ports)
