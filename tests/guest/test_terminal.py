@@ -9,6 +9,7 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -74,6 +75,16 @@ class Terminal(unittest.TestCase):
 
     def test_ports_over_mmio(self):
         self.check("multiport", "--port=agent=null", "--transport=mmio")
+
+    def test_as_many_ports_as_there_may_be(self):
+        with tempfile.TemporaryDirectory(prefix="hull-ports-") as directory:
+            for where in ("pty", f"socket={directory}/PORT"):
+                ports = [f"--port=p{i}={where.replace('PORT', str(i))}" for i in range(30)]
+                result = subprocess.run(
+                    [HULL, "run", "-k", FIRMWARE / "probe", "--debug-exit", "--hvc", "pty",
+                     "-p", "probe.only=none", *ports], stdin=subprocess.DEVNULL, text=True,
+                    capture_output=True, check=False)
+                self.assertEqual(result.returncode, 33, result.stderr)
 
 
 if __name__ == "__main__":
