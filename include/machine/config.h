@@ -75,7 +75,8 @@ struct config {
 	char *console_path; /* of file and socket */
 	struct config_disk *disks;
 	unsigned int disk_count;
-	bool rng; /* an entropy device */
+	bool rng;                      /* an entropy device */
+	uint64_t rng_bytes_per_second; /* 0: no limit */
 	bool has_hvc;
 	struct config_port hvc;    /* the virtio console's terminal */
 	struct config_port *ports; /* its named ports */

@@ -210,7 +210,11 @@ const struct option option_table[] = {
 		.group = OPTION_GROUP_DISKS,
 		.key = CONFIG_KEY_RNG,
 		.commands = COMMAND_RUN,
+		.value = "rate=BYTES",
+		.value_is_optional = true,
 		.help = "a virtio entropy device",
+		.details = "It gives what getrandom(2) gives; with a rate, at most so many bytes a "
+			   "second.",
 	},
 	{
 		.name = "transport",

@@ -326,6 +326,32 @@ static int choose(const char *const words[2], const char *value, struct err *err
 	return err_set(err, EINVAL, QUOTED " is neither %s nor %s", value, words[0], words[1]);
 }
 
+static int set_rng(void *field, const char *value, struct err *err)
+{
+	static const char word[] = "rate=";
+	struct config *config = field;
+	uint64_t rate = 0;
+
+	if (value && (strncmp(value, word, strlen(word)) != 0 ||
+			     parse_size_bytes(value + strlen(word), 1, &rate) < 0 || !rate))
+		return err_set(err, EINVAL,
+			QUOTED " is not rate=BYTES, the bytes that a second may bring, as in "
+			       "rate=64K",
+			value);
+	config->rng = true;
+	config->rng_bytes_per_second = rate;
+	return 0;
+}
+
+static bool show_rng(const void *field, struct text *text)
+{
+	const struct config *config = field;
+
+	if (config->rng_bytes_per_second)
+		text_addf(text, "rate=%" PRIu64, config->rng_bytes_per_second);
+	return config->rng;
+}
+
 static int set_transport(void *field, const char *value, struct err *err)
 {
 	static const char *const words[2] = {
@@ -442,7 +468,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_DISK] = {0, config_disk_set, NULL, config_disk_show},
 	[CONFIG_KEY_HVC] = {0, config_hvc_set, NULL, config_hvc_show},
 	[CONFIG_KEY_PORT] = {0, config_port_set, NULL, config_port_show},
-	[CONFIG_KEY_RNG] = {FIELD(rng), set_switch, show_switch, NULL},
+	[CONFIG_KEY_RNG] = {0, set_rng, show_rng, NULL},
 	[CONFIG_KEY_TRANSPORT] = {FIELD(transport), set_transport, show_transport, NULL},
 	[CONFIG_KEY_IO_THREADS] = {FIELD(io_thread_count), set_io_threads, show_cpus, NULL},
 	[CONFIG_KEY_IO_ENGINE] = {FIELD(io_engine), set_io_engine, show_io_engine, NULL},

@@ -300,7 +300,10 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 
 static int add_rng(struct machine_virtio *virtio, struct err *err)
 {
-	struct virtio_rng_options options = {.gmem = &virtio->machine->gmem};
+	struct virtio_rng_options options = {
+		.gmem = &virtio->machine->gmem,
+		.rate_bytes_per_second = virtio->machine->config->rng_bytes_per_second,
+	};
 	struct virtio_slot *slot = add_slot(virtio, "entropy device", 0, err);
 	int r;
 
