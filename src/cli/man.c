@@ -133,7 +133,7 @@ static void add_options(struct text *text)
 		"Options of hull run, where nothing else is said. A value follows its option as "
 		"the next word, behind an equals sign, or directly behind the letter; one that may "
 		"be missing follows behind an equals sign only. Long names are not abbreviated. Of "
-	        "an option given several times the last one counts.");
+		"an option given several times the last one counts.");
 	for (int group = 0; group < OPTION_GROUP_COUNT; group++) {
 		add_line(text, ".SS ", option_group_titles[group]);
 		for (size_t i = 0; i < option_count; i++)

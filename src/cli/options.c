@@ -172,14 +172,13 @@ const struct option option_table[] = {
 		.details =
 			"The first disk is /dev/vda. A comma in the file's name is written twice. "
 			"Words: ro (read-only), ephemeral[=SIZE] (writes are kept apart and "
-			"forgotten "
-			"at the end; several VMs may share the file), direct (past the host's page "
-			"cache), cache=writeback|writethrough|unsafe, serial=TEXT, queues=N (as "
-			"many "
-			"as vCPUs by default), rate=BYTES[/BURST] and iops=N[/BURST] (limits per "
-			"second). The format is never guessed: every image is raw. A file that "
-			"another VM writes to is refused. When the file grows or shrinks, the "
-			"guest is told within a second or so.",
+			"forgotten at the end; several VMs may share the file), direct (past the "
+			"host's page cache), cache=writeback|writethrough|unsafe, serial=TEXT, "
+			"queues=N (as many as vCPUs by default, or fewer if there are many disks), "
+			"rate=BYTES[/BURST] and iops=N[/BURST] (limits per second). The format is "
+			"never guessed: every image is raw. A file that another VM writes to is "
+			"refused. When the file grows or shrinks, the guest is told within a "
+			"second or so.",
 	},
 	{
 		.name = "hvc",

@@ -22,10 +22,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#define PCI_PINS     4
-#define NAME_BYTES   64
-#define SLOTS_ON_PCI (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+#define PCI_PINS            4
+#define NAME_BYTES          64
+#define PCI_FREE_SLOTS      (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+#define PCI_DEVICES_MAX     (PCI_FREE_SLOTS * PCI_FUNCTIONS)
+#define QUEUES_OF_ALL_DISKS 192 /* unless somebody says how many a disk has */
+
+_Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
+	"a line has room for every function of the slots that it serves");
+_Static_assert(CONFIG_DISKS_MAX + 2 <= PCI_DEVICES_MAX, "all that can be configured fits");
 
 struct virtio_slot {
 	struct machine_virtio *virtio;
@@ -57,7 +64,7 @@ struct machine_virtio {
 	struct shared_line lines[PCI_PINS];
 	bool has_lines;
 	struct virtio_slot **slots; /* owned, each at a fixed place */
-	unsigned int slot_count;
+	unsigned int slot_count, slots_max;
 	struct machine_ports *ports; /* of one of the slots, or NULL */
 	struct size_watch sizes;
 };
@@ -139,12 +146,18 @@ static void bar_changed(void *owner, struct virtio_pci *pci, unsigned int index)
 		set_doorbells(slot, bar->base, true);
 }
 
+/* One device a slot if there are enough slots, else as many in each as it takes. Guests find them
+ * in the order of their places, and name disks after it. */
 static int put_on_pci(struct virtio_slot *slot, struct err *err)
 {
 	struct machine_virtio *virtio = slot->virtio;
-	const unsigned int pci_slot = slot->index + 1;
+	const unsigned int each = (virtio->slots_max + PCI_FREE_SLOTS - 1) / PCI_FREE_SLOTS;
+	const unsigned int pci_slot = slot->index / each + 1;
+	const unsigned int function = slot->index % each;
+	const unsigned int routing_id = pci_slot * PCI_FUNCTIONS + function;
 	const struct virtio_pci_wiring wiring = {
-		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS], pci_slot),
+		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS],
+			pci_slot / PCI_PINS * PCI_FUNCTIONS + function),
 		.msi = {.set_vector = set_vector, .fire = fire, .owner = slot},
 		.bar_changed = bar_changed,
 		.owner = slot,
@@ -155,7 +168,7 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 	if (!slot->vectors)
 		return err_set_errno(err, ENOMEM, "%s", slot->name);
 	for (unsigned int i = 0; r == 0 && i <= slot->device->queue_count; i++) {
-		r = msi_vector_init(&slot->vectors[i], &virtio->messages, pci_slot << 3, err);
+		r = msi_vector_init(&slot->vectors[i], &virtio->messages, routing_id, err);
 		slot->vector_count = i + (r == 0);
 	}
 	if (r == 0)
@@ -163,7 +176,7 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 	if (r < 0)
 		return r;
 	slot->has_transport = true;
-	return pci_host_attach(&virtio->machine->pci, pci_slot, &slot->pci.pci, err);
+	return pci_host_attach(&virtio->machine->pci, pci_slot, function, &slot->pci.pci, err);
 }
 
 static int put_in_memory(struct virtio_slot *slot, struct err *err)
@@ -213,19 +226,12 @@ static void destroy_slot(struct virtio_slot *slot)
 	free(slot);
 }
 
-/* NULL, and the sentence: no place or no memory for it. */
+/* NULL, and the sentence: no memory for it. */
 static struct virtio_slot *add_slot(
 	struct machine_virtio *virtio, const char *kind, unsigned int number, struct err *err)
 {
-	struct virtio_slot *slot;
+	struct virtio_slot *slot = calloc(1, sizeof(*slot));
 
-	if (virtio->machine->config->transport == CONFIG_TRANSPORT_PCI &&
-		virtio->slot_count == SLOTS_ON_PCI) {
-		(void)err_set(err, ENOSPC, "the PCI bus has no place for more than %d devices",
-			SLOTS_ON_PCI);
-		return NULL;
-	}
-	slot = calloc(1, sizeof(*slot));
 	if (!slot) {
 		(void)err_set_errno(err, ENOMEM, "%s %u", kind, number);
 		return NULL;
@@ -250,6 +256,18 @@ static struct io_thread *thread_for(const struct virtio_slot *slot)
 	return slot->virtio->io_threads[slot->index % slot->virtio->io_thread_count];
 }
 
+/* One for each CPU, unless that made too many of them for one I/O thread and its ring. */
+static unsigned int default_queues(const struct config *config)
+{
+	unsigned int queues = QUEUES_OF_ALL_DISKS / config->disk_count;
+
+	if (queues > config->cpu_count)
+		queues = config->cpu_count;
+	if (queues > CONFIG_DISK_QUEUES_MAX)
+		queues = CONFIG_DISK_QUEUES_MAX;
+	return queues ? queues : 1;
+}
+
 static int add_disk(struct machine_virtio *virtio, unsigned int number, struct err *err)
 {
 	static const enum disk_cache caches[] = {
@@ -259,7 +277,6 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	};
 	const struct machine *machine = virtio->machine;
 	const struct config_disk *config = &machine->config->disks[number];
-	const unsigned int cpus = machine->config->cpu_count;
 	const struct disk_options disk_options = {
 		.path = config->path,
 		.read_only = config->read_only,
@@ -274,16 +291,15 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	};
 	struct virtio_blk_options options = {
 		.serial = config->serial,
-		.queues = config->queue_count             ? config->queue_count
-	                  : cpus < CONFIG_DISK_QUEUES_MAX ? cpus
-	                                                  : CONFIG_DISK_QUEUES_MAX,
+		.queues = config->queue_count ? config->queue_count
+	                                      : default_queues(machine->config),
 		.gmem = &machine->gmem,
 	};
 	struct virtio_slot *slot = add_slot(virtio, "disk", number, err);
 	int r;
 
 	if (!slot)
-		return -ENOSPC;
+		return -ENOMEM;
 	r = disk_open(&disk_options, &slot->disk, err);
 	if (r < 0)
 		return r;
@@ -292,6 +308,11 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	options.io_thread = thread_for(slot);
 	options.fault_sink = (struct virtio_fault_sink){.broken = device_broken, .owner = slot};
 	r = virtio_blk_create(&options, &slot->blk, err);
+	if (r == -ENOSPC)
+		return err_set(err, ENOSPC,
+			"%s: its I/O thread has no room for %u queues more: give the disks fewer "
+			"(queues=N), or have more threads (--io-threads)",
+			slot->name, options.queues);
 	if (r < 0)
 		return r;
 	slot->device = virtio_blk_device(slot->blk);
@@ -308,7 +329,7 @@ static int add_rng(struct machine_virtio *virtio, struct err *err)
 	int r;
 
 	if (!slot)
-		return -ENOSPC;
+		return -ENOMEM;
 	options.name = slot->name;
 	options.io_thread = thread_for(slot);
 	r = virtio_rng_create(&options, &slot->device, err);
@@ -321,7 +342,7 @@ static int add_ports(struct machine_virtio *virtio, struct err *err)
 	int r;
 
 	if (!slot)
-		return -ENOSPC;
+		return -ENOMEM;
 	r = machine_ports_create(virtio->machine, thread_for(slot), &slot->ports, err);
 	if (r < 0)
 		return r;
@@ -360,6 +381,18 @@ static int create_io_threads(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
+/* Each queue and each vector is a descriptor. The limit that processes start with is low for the
+ * sake of select(2), and they may ask for more. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* whatever lacks one then says so */
+}
+
 static void create_lines(struct machine_virtio *virtio)
 {
 	struct machine *machine = virtio->machine;
@@ -379,8 +412,10 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 	int r;
 
 	virtio->slots = calloc(count, sizeof(virtio->slots[0]));
+	virtio->slots_max = count;
 	if (!virtio->slots)
 		return err_set_errno(err, ENOMEM, "%u devices", count);
+	raise_descriptor_limit();
 	create_lines(virtio);
 	r = msi_table_create(&virtio->messages, &virtio->machine->vm.fd, err);
 	if (r == 0)

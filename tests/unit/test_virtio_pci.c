@@ -150,7 +150,7 @@ static int setup_with(bool intx)
 	fake_device_init();
 	assert_int_equal(virtio_pci_init(&pci, &fake_device.device, &wiring, NULL), 0);
 	pci_host_init(&host, NULL, NULL);
-	assert_int_equal(pci_host_attach(&host, SLOT, &pci.pci, NULL), 0);
+	assert_int_equal(pci_host_attach(&host, SLOT, 0, &pci.pci, NULL), 0);
 	find_capabilities();
 	return 0;
 }
