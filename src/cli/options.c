@@ -222,8 +222,11 @@ const struct option option_table[] = {
 		.commands = COMMAND_RUN,
 		.value = "BUS",
 		.default_value = "pci",
-		.help = "where virtio devices sit: pci or mmio",
-		.details = "A kernel finds devices on mmio through ACPI.",
+		.choices = "pci mmio mmio-cmdline",
+		.help = "where virtio devices sit: pci, mmio or mmio-cmdline",
+		.details = "A kernel finds devices on mmio through ACPI. For one that is built "
+			   "without ACPI, mmio-cmdline says on its command line where they are "
+			   "(virtio_mmio.device=SIZE@BASE:IRQ), and ACPI does not.",
 	},
 	{
 		.name = "io-threads",

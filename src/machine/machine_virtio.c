@@ -182,16 +182,18 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 static int put_in_memory(struct virtio_slot *slot, struct err *err)
 {
 	struct machine *machine = slot->virtio->machine;
+	const bool by_words = machine->config->transport == CONFIG_TRANSPORT_MMIO_CMDLINE;
 	struct irq irq;
 
-	if (arch_board_virtio_mmio(slot->index, &slot->place) < 0 ||
+	if (arch_board_virtio_mmio(slot->index, by_words, &slot->place) < 0 ||
 		machine->board.device_count == BOARD_DEVICES_MAX)
 		return err_set(err, ENOSPC,
-			"--transport=mmio has no place for device %u (%s): use --transport=pci",
+			"virtio-mmio has no place for device %u (%s): use --transport=pci",
 			slot->index + 1, slot->name);
-	machine->board.devices[machine->board.device_count++] = slot->place;
+	if (!by_words)
+		machine->board.devices[machine->board.device_count++] = slot->place;
 	irq = vm_connect_irq(&machine->vm, slot->place.irq);
-	virtio_mmio_init(&slot->mmio, slot->device, &irq, false);
+	virtio_mmio_init(&slot->mmio, slot->device, &irq, by_words);
 	slot->has_transport = true;
 	return bus_attach(&machine->mmio,
 		&(struct bus_range){
@@ -432,9 +434,7 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 int machine_virtio_create(
 	struct machine *machine, struct machine_virtio **ret_virtio, struct err *err)
 {
-	const struct config *config = machine->config;
-	const unsigned int count = config->disk_count + config->rng +
-	                           (config->has_hvc || config->port_count);
+	const unsigned int count = config_virtio_count(machine->config);
 	struct machine_virtio *virtio;
 	int r;
 
@@ -546,7 +546,7 @@ void machine_virtio_reset(struct machine_virtio *virtio)
 	if (!virtio)
 		return;
 	for (unsigned int i = 0; i < virtio->slot_count; i++)
-		if (virtio->machine->config->transport == CONFIG_TRANSPORT_MMIO)
+		if (virtio->machine->config->transport != CONFIG_TRANSPORT_PCI)
 			virtio_mmio_reset(&virtio->slots[i]->mmio);
 	msi_table_reset(&virtio->messages);
 }

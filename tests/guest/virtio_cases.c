@@ -53,6 +53,17 @@ const struct guest_case virtio_cases[] = {
 	WRITER_CASE("pci", "record=512"),
 	WRITER_CASE("pci", "record=4096 batch=8"),
 	WRITER_CASE("mmio", "record=512 batch=8"),
+	WRITER_CASE("mmio-cmdline", "record=512 batch=8"),
+	{
+		.group = "virtio",
+		.name = "devices on the command line",
+		.options = {"--debug-exit", "--transport=mmio-cmdline", "-d", "@disk", "--rng"},
+		.words = "probe.only=command-line,acpi-tables,dsdt",
+		.status = 33,
+		.all_pass = true,
+		.lines = {" virtio_mmio.device=0x200@0xf0000000:5 "
+			  "virtio_mmio.device=0x200@0xf0001000:6 probe.only="},
+	},
 	{
 		.group = "virtio",
 		.name = "no disk",

@@ -96,6 +96,7 @@ static void wrong_words_are_named(void **state)
 		{{"-d", "x,qcow2"},
 			"--disk: 'qcow2' is not one of ro, direct, ephemeral[=SIZE], cache=, "
 			"serial=, queues=, rate=, iops="},
+		{{"--transport=isa"}, "--transport: 'isa' is not one of pci, mmio, mmio-cmdline"},
 		{{"-n"}, "unknown option '-n': see 'hull help run'"},
 		{{"-vx"}, "unknown option '-x': see 'hull help run'"},
 		{{"-\xc3\xa9"}, "unknown option '-?': see 'hull help run'"},
@@ -262,6 +263,7 @@ static void what_is_shown_reads_back(void **state)
 		{"a b\"c\\d", "-p", "x=\"1 2\" # y", "-i", "#i", "--name", "n"},
 		{"=k", "--cmdline", "", "-m", "1028K", "-c", "1024", "--hugepages"},
 		{"k", "--rng"},
+		{"k", "--transport=mmio-cmdline", "--io-engine=threads"},
 		{"k", "--rng=rate=5000"},
 		{"k", "--console=socket=/a b", "--timeout=1.5", "--grace=0", "--cpu", "-a,-b"},
 		{"k", "--on-reboot=reset", "--on-panic=pause", "--debug-exit", "--timing",
