@@ -7,11 +7,12 @@
 #include "board.h"
 #include "mmio.h"
 
-#define CONSOLE_TRANSMIT    1
-#define CONSOLE_CONTROL_IN  2
-#define CONSOLE_CONTROL_OUT 3
-#define CONSOLE_F_MULTIPORT FEATURE(1)
-#define LENGTH              64
+#define CONSOLE_TRANSMIT     1
+#define CONSOLE_CONTROL_IN   2
+#define CONSOLE_CONTROL_OUT  3
+#define CONSOLE_F_MULTIPORT  FEATURE(1)
+#define CONSOLE_CONFIG_BYTES 12
+#define LENGTH               64
 
 /* A buffer of a bytes (b: writable) at place c on the entropy device: it comes back, empty or not,
  * or the device wants a reset; then it works again. */
@@ -84,6 +85,26 @@ static void run_console(struct scene *scene, const struct hostile_case *self)
 	report_expect(scene->report, bystander_up(console), "console does not come up again");
 }
 
+/* 5.3.4: emergency writes come in any state; nothing else of the configuration space is the
+ * driver's. a status to be in, b writes of each width to each offset. */
+static void run_console_config(struct scene *scene, const struct hostile_case *self)
+{
+	struct virtio *device = bystander_find(VIRTIO_CONSOLE, false)->device;
+	uint64_t before;
+
+	report_expect(scene->report, virtio_reset(device), "no reset");
+	virtio_add_status(device, (uint8_t)self->a);
+	before = mmio_read64(device->config);
+	for (uint64_t i = 0; i < self->b; i++)
+		for (uint64_t offset = 0; offset < CONSOLE_CONFIG_BYTES + 8; offset++)
+			for (unsigned int width = 1; width <= 8; width *= 2)
+				mmio_write(device->config + offset, width, UINT64_MAX);
+	report_expect(scene->report, mmio_read64(device->config) == before,
+		"the size or the number of ports was overwritten");
+	report_expect(scene->report, bystander_up(bystander_find(VIRTIO_CONSOLE, false)),
+		"it does not come up again");
+}
+
 /* Writes to a read-only disk fail whether its driver took VIRTIO_BLK_F_RO or not. */
 static void run_read_only(struct scene *scene, const struct hostile_case *self)
 {
@@ -112,6 +133,10 @@ static void run_read_only(struct scene *scene, const struct hostile_case *self)
 		"console-" name, NEED_CONSOLE, run_console, &(const struct control){__VA_ARGS__}, \
 			queue, writable, 0                                                        \
 	}
+#define CONSOLE_CONFIG(name, status, count)                                                      \
+	{                                                                                        \
+		"console-config-" name, NEED_CONSOLE, run_console_config, NULL, status, count, 0 \
+	}
 #define READ_ONLY(name, features, type, bytes)                                                \
 	{                                                                                     \
 		"read-only-" name, NEED_READ_ONLY, run_read_only, NULL, features, type, bytes \
@@ -132,6 +157,10 @@ static const struct hostile_case cases[] = {
 	CONSOLE("control-port-all-ones", CONSOLE_CONTROL_OUT, 0, 0xffffffff, 6, 1, 8),
 	CONSOLE("control-unknown-event", CONSOLE_CONTROL_OUT, 0, 0, 0xffff, 1, 8),
 	CONSOLE("control-writable", CONSOLE_CONTROL_OUT, 1, 0, 0, 1, 8),
+	CONSOLE_CONFIG("written-after-reset", 0, 1),
+	CONSOLE_CONFIG("written-by-driver", STATUS_ACKNOWLEDGE | STATUS_DRIVER, 1),
+	CONSOLE_CONFIG("written-after-failure", STATUS_FAILED, 1),
+	CONSOLE_CONFIG("flooded", 0, 100),
 	READ_ONLY("write", 0, BLK_OUT, 512),
 	READ_ONLY("write-negotiated", BLK_F_RO, BLK_OUT, 512),
 	READ_ONLY("discard", BLK_F_DISCARD, BLK_DISCARD, 16),

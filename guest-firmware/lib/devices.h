@@ -8,7 +8,7 @@
 
 #include "virtio.h"
 
-#define DEVICES_MAX 64
+#define DEVICES_MAX 128
 
 /* Looks for them, once; returns how many there are. */
 unsigned int devices_find(const char *line);

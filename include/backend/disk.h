@@ -135,8 +135,10 @@ must_check int disk_attach(
 /* No request is in flight. */
 void disk_detach(struct disk *disk);
 
-/* Looks at the backing file again. 1: the size has changed, 0: it has not. Main thread. */
-must_check int disk_refresh_size(struct disk *disk, struct err *err);
+/* Looks at the backing file again: the size that the disk would have with it, in whole blocks. Main
+ * thread, like what makes it so; requests that were started before then may see either. */
+must_check int disk_measure(const struct disk *disk, uint64_t *ret_size_bytes, struct err *err);
+void disk_set_size(struct disk *disk, uint64_t size_bytes);
 
 static inline uint64_t disk_size_bytes(const struct disk *disk)
 {

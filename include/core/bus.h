@@ -30,7 +30,7 @@ struct bus_range {
 	const char *name;
 };
 
-#define BUS_RANGES_MAX 256
+#define BUS_RANGES_MAX 512
 
 struct bus {
 	const char *name;

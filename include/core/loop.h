@@ -12,7 +12,8 @@
 #include <poll.h>
 #include <stdbool.h>
 
-#define LOOP_SOURCES_MAX 32
+/* Three for each of 31 ports and the serial console, and what the machine itself has. */
+#define LOOP_SOURCES_MAX 128
 
 struct loop_source {
 	int fd;       /* borrowed; -1: paused */

@@ -2,7 +2,7 @@
  * PCI as far as configuration space goes: functions with their header, BARs and capabilities, and
  * the host bridge that reaches them through ECAM and through I/O ports 0xcf8 to 0xcff.
  *
- * Bus 0 only, one function a slot. The machine builds it on the main thread before vCPUs start;
+ * Bus 0 only. The machine builds it on the main thread before vCPUs start;
  * afterwards guest accesses come from any vCPU thread and are serialised by the host bridge's lock,
  * under which every device op runs.
  */
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define PCI_SLOTS        32
+#define PCI_FUNCTIONS    8 /* of a slot */
 #define PCI_BARS         6
 #define PCI_CONFIG_BYTES 4096
 
@@ -108,12 +109,12 @@ void pci_device_store_guest(
 void pci_device_reset(struct pci_device *device);
 
 struct pci_host {
-	pthread_mutex_t lock;                  /* above every lock of a device */
-	struct pci_device bridge;              /* 00:00.0 */
-	struct pci_device *devices[PCI_SLOTS]; /* [const] borrowed */
-	uint32_t address;                      /* [lock] of configuration mechanism #1 */
-	const struct bus_ops *reset_ops;       /* [const] */
-	void *reset_device;                    /* [const] borrowed */
+	pthread_mutex_t lock;                                 /* above every lock of a device */
+	struct pci_device bridge;                             /* 00:00.0 */
+	struct pci_device *devices[PCI_SLOTS][PCI_FUNCTIONS]; /* [const] borrowed */
+	uint32_t address;                /* [lock] of configuration mechanism #1 */
+	const struct bus_ops *reset_ops; /* [const] */
+	void *reset_device;              /* [const] borrowed */
 };
 
 /* Byte accesses to port 0xcf9 are not PCI's: they go to reset_ops (offset 0) when there are any. */
@@ -123,9 +124,10 @@ void pci_host_fini(struct pci_host *host);
 /* Resets the bridge and all functions; vCPUs are stopped. */
 void pci_host_reset(struct pci_host *host);
 
-/* The device is borrowed and outlives the host. -EEXIST when the slot is taken. */
-must_check int pci_host_attach(
-	struct pci_host *host, unsigned int slot, struct pci_device *device, struct err *err);
+/* The device is borrowed and outlives the host. -EEXIST when the place is taken; -EINVAL when there
+ * is none, or a function 0, without which nobody looks for others, is not there yet. */
+must_check int pci_host_attach(struct pci_host *host, unsigned int slot, unsigned int function,
+	struct pci_device *device, struct err *err);
 
 /* For bus ranges with the struct pci_host as their device: ECAM of one or more whole buses, and the
  * PCI_PORTS ports at PCI_PORT_BASE. Absent functions and accesses that cross a dword (8 aligned

@@ -26,7 +26,11 @@ enum config_on_panic { CONFIG_ON_PANIC_EXIT, CONFIG_ON_PANIC_PAUSE };
 enum config_memory { CONFIG_MEMORY_ANONYMOUS, CONFIG_MEMORY_SHARED, CONFIG_MEMORY_HUGEPAGES };
 
 enum config_cache { CONFIG_CACHE_WRITEBACK, CONFIG_CACHE_WRITETHROUGH, CONFIG_CACHE_UNSAFE };
-enum config_transport { CONFIG_TRANSPORT_PCI, CONFIG_TRANSPORT_MMIO };
+enum config_transport {
+	CONFIG_TRANSPORT_PCI,
+	CONFIG_TRANSPORT_MMIO,         /* found through ACPI */
+	CONFIG_TRANSPORT_MMIO_CMDLINE, /* found by words of the kernel's command line, not ACPI */
+};
 enum config_io_engine { CONFIG_IO_ENGINE_AUTO, CONFIG_IO_ENGINE_URING, CONFIG_IO_ENGINE_THREADS };
 
 struct config_disk {
@@ -78,7 +82,8 @@ struct config {
 	char *console_path; /* of file and socket */
 	struct config_disk *disks;
 	unsigned int disk_count;
-	bool rng; /* an entropy device */
+	bool rng;                      /* an entropy device */
+	uint64_t rng_bytes_per_second; /* 0: no limit */
 	bool has_hvc;
 	struct config_port hvc;    /* the virtio console's terminal */
 	struct config_port *ports; /* its named ports */
@@ -100,6 +105,9 @@ struct config {
 /* The defaults; the UUID is random and set by config_validate unless one was given. */
 void config_init(struct config *config);
 void config_fini(struct config *config);
+
+/* How many virtio devices the machine has. */
+unsigned int config_virtio_count(const struct config *config);
 
 /* The door: ranges, what must be there, what does not go together. -EINVAL with a sentence. */
 must_check int config_validate(struct config *config, struct err *err);

@@ -72,7 +72,7 @@ struct virtio_fault_sink {
 struct virtio_device_ops {
 	/* Configuration space, offset + size inside config_bytes; device lock and config lock held.
 	 * read fills the bytes; read NULL: zeroes; write NULL: read-only. Writes come only once
-	 * FEATURES_OK is set (3.1.1). */
+	 * FEATURES_OK is set (3.1.1), unless takes_early_writes. */
 	void (*read_config)(
 		struct virtio_device *device, uint32_t offset, void *bytes, uint32_t size);
 	void (*write_config)(
@@ -115,6 +115,7 @@ struct virtio_device {
 	uint32_t device_id;
 	uint64_t offered_features; /* of the device; the core adds the ring's own */
 	uint32_t config_bytes;
+	bool takes_early_writes; /* of configuration space, whatever the status is */
 	unsigned int queue_count;
 	uint16_t queue_size_max;
 	/* [const] by the machine: */
@@ -204,5 +205,3 @@ void virtio_device_quiesced(struct virtio_device *device, unsigned int queue);
  * the config lock held, so a driver never mixes old and new unnoticed, 2.5.1), and notifies. */
 void virtio_device_change_config(struct virtio_device *device,
 	void (*change)(struct virtio_device *device, void *context), void *context);
-/* Likewise for fields of a single byte, or ones that have changed under a lock of the device. */
-void virtio_device_config_changed(struct virtio_device *device);

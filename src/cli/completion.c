@@ -25,7 +25,7 @@ static void add_value_cases(struct text *text)
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option *option = &option_table[i];
 
-		if (!option->value)
+		if (!option->value || option->value_is_optional)
 			continue;
 		text_add(text, "\t");
 		add_names(text, option, "|");

@@ -121,7 +121,7 @@ static int apply_line(struct config *config, char *text, struct err *err)
 		return unknown_name(&line, err);
 	if (option->effect != OPTION_SETS_KEY)
 		return err_set(err, EINVAL, "%s is for the command line only", option->name);
-	if (option->value && !line.value)
+	if (option->value && !line.value && (line.equals || !option->value_is_optional))
 		return err_set(err, EINVAL, "%s: the value is missing: %s %s", option->name,
 			option->name, option->value);
 	if (!option->value && (line.value || line.equals))
@@ -214,7 +214,7 @@ static bool show_line(const struct config *config, const struct option *option, 
 	if (!config_show_item(config, option->key, index, &value))
 		return false;
 	text_add(text, option->name);
-	if (option->value)
+	if (option->value && !(option->value_is_optional && !value.length))
 		show_value(text_string(&value), text);
 	text_add(text, "\n");
 	text->failed |= value.failed;

@@ -34,7 +34,7 @@ static void add_option(struct text *text, const struct option *option)
 	else
 		text_addf(text, "      --%s", option->name);
 	if (option->value)
-		text_addf(text, " %s", option->value);
+		text_addf(text, option->value_is_optional ? "[=%s]" : " %s", option->value);
 	column = (unsigned int)(text->length - start);
 	if (column + 2 > HELP_COLUMN) {
 		text_add(text, "\n");

@@ -1,8 +1,8 @@
 /*
- * See invocation.h. The conventions are those of getopt_long: --name=value, --name value, -nvalue,
- * -n value, switches grouped behind one dash; options and plain words in any order. Long names are
- * not abbreviated, because a new option would change what a script means. `--` is reserved for a
- * command to run in the guest.
+ * See invocation.h. The conventions are those of getopt_long: --name=value, --name value (unless
+ * the value may be missing), -nvalue, -n value, switches grouped behind one dash; options and plain
+ * words in any order. Long names are not abbreviated, because a new option would change what a
+ * script means. `--` is reserved for a command to run in the guest.
  */
 #include "invocation.h"
 
@@ -22,7 +22,7 @@ struct cursor {
 
 struct argument {
 	const struct option *option; /* NULL: a plain word */
-	const char *value;           /* NULL: a switch */
+	const char *value;           /* NULL: a switch, or not given */
 };
 
 void invocation_init(struct invocation *invocation, const struct command *command)
@@ -73,9 +73,10 @@ static int next_long(struct cursor *cursor, struct argument *argument, struct er
 			option->name, name + length + 1);
 	if (!option->value)
 		return 1;
-	if (!name[length])
+	if (name[length])
+		argument->value = name + length + 1;
+	else if (!option->value_is_optional)
 		return take_value(cursor, option, &argument->value, err);
-	argument->value = name + length + 1;
 	return 1;
 }
 
@@ -94,7 +95,7 @@ static int next_letter(struct cursor *cursor, struct argument *argument, struct 
 		return 1;
 	}
 	cursor->cluster = NULL;
-	if (!rest)
+	if (!rest && !option->value_is_optional)
 		return take_value(cursor, option, &argument->value, err);
 	argument->value = rest;
 	return 1;

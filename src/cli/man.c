@@ -54,17 +54,23 @@ static void add_example(struct text *text, const char *const lines[], size_t cou
 	text_add(text, ".fi\n.RE\n");
 }
 
-static void add_name(struct text *text, const char *dashes, const char *name, const char *value)
+static void add_name(struct text *text, const char *dashes, const char *name)
 {
 	text_add(text, "\\fB");
 	add_roff(text, dashes);
 	add_roff(text, name);
 	text_add(text, "\\fR");
-	if (!value)
+}
+
+static void add_option_name(
+	struct text *text, const char *dashes, const char *name, const struct option *option)
+{
+	add_name(text, dashes, name);
+	if (!option->value)
 		return;
-	text_add(text, " \\fI");
-	add_roff(text, value);
-	text_add(text, "\\fR");
+	text_add(text, option->value_is_optional ? "[=\\fI" : " \\fI");
+	add_roff(text, option->value);
+	text_add(text, option->value_is_optional ? "\\fR]" : "\\fR");
 }
 
 static void add_option(struct text *text, const struct option *option)
@@ -73,13 +79,13 @@ static void add_option(struct text *text, const struct option *option)
 
 	text_add(text, ".TP\n");
 	if (option->letter) {
-		add_name(text, "-", letter, option->value);
+		add_option_name(text, "-", letter, option);
 		text_add(text, ", ");
 	}
-	add_name(text, "--", option->name, option->value);
+	add_option_name(text, "--", option->name, option);
 	if (option->alias) {
 		text_add(text, ", ");
-		add_name(text, "--", option->alias, option->value);
+		add_option_name(text, "--", option->alias, option);
 	}
 	text_add(text, "\n");
 	/* The line for help begins small and has no stop, to stand beside others. */
@@ -96,7 +102,7 @@ static void add_option(struct text *text, const struct option *option)
 		text_add(text, "\nMay be given several times.");
 	if (option->default_value) {
 		text_add(text, "\nThe default is ");
-		add_name(text, "", option->default_value, NULL);
+		add_name(text, "", option->default_value);
 		text_add(text, ".");
 	}
 	text_add(text, "\n");
@@ -111,7 +117,7 @@ static void add_commands(struct text *text)
 		if (command->hidden)
 			continue;
 		text_add(text, ".TP\n");
-		add_name(text, "hull ", command->name, NULL);
+		add_name(text, "hull ", command->name);
 		text_add(text, " [\\fIOPTION\\fR]...");
 		if (command->word)
 			text_addf(text, " [\\fI%s\\fR]", command->word);
@@ -125,8 +131,9 @@ static void add_options(struct text *text)
 	text_add(text, ".SH OPTIONS\n");
 	add_line(text, "",
 		"Options of hull run, where nothing else is said. A value follows its option as "
-		"the next word, behind an equals sign, or directly behind the letter. Long names "
-		"are not abbreviated. Of an option given several times the last one counts.");
+		"the next word, behind an equals sign, or directly behind the letter; one that may "
+		"be missing follows behind an equals sign only. Long names are not abbreviated. Of "
+		"an option given several times the last one counts.");
 	for (int group = 0; group < OPTION_GROUP_COUNT; group++) {
 		add_line(text, ".SS ", option_group_titles[group]);
 		for (size_t i = 0; i < option_count; i++)

@@ -172,13 +172,13 @@ const struct option option_table[] = {
 		.details =
 			"The first disk is /dev/vda. A comma in the file's name is written twice. "
 			"Words: ro (read-only), ephemeral[=SIZE] (writes are kept apart and "
-			"forgotten "
-			"at the end; several VMs may share the file), direct (past the host's page "
-			"cache), cache=writeback|writethrough|unsafe, serial=TEXT, queues=N (as "
-			"many "
-			"as vCPUs by default), rate=BYTES[/BURST] and iops=N[/BURST] (limits per "
-			"second). The format is never guessed: every image is raw. A file that "
-			"another VM writes to is refused.",
+			"forgotten at the end; several VMs may share the file), direct (past the "
+			"host's page cache), cache=writeback|writethrough|unsafe, serial=TEXT, "
+			"queues=N (as many as vCPUs by default, or fewer if there are many disks), "
+			"rate=BYTES[/BURST] and iops=N[/BURST] (limits per second). The format is "
+			"never guessed: every image is raw. A file that another VM writes to is "
+			"refused. When the file grows or shrinks, the guest is told within a "
+			"second or so.",
 	},
 	{
 		.name = "hvc",
@@ -189,8 +189,8 @@ const struct option option_table[] = {
 		.help = "a virtio console (/dev/hvc0), as --console or fd=N",
 		.details =
 			"Much faster than the serial port, and there once the guest's driver is. "
-			"The kernel uses it with --append console=hvc0. fd=N is a descriptor "
-			"that Hull inherits.",
+			"The kernel uses it with --append console=hvc0. The guest knows the size "
+			"of the user's terminal. fd=N is a descriptor that Hull inherits.",
 	},
 	{
 		.name = "port",
@@ -209,7 +209,11 @@ const struct option option_table[] = {
 		.group = OPTION_GROUP_DISKS,
 		.key = CONFIG_KEY_RNG,
 		.commands = COMMAND_RUN,
+		.value = "rate=BYTES",
+		.value_is_optional = true,
 		.help = "a virtio entropy device",
+		.details = "It gives what getrandom(2) gives; with a rate, at most so many bytes a "
+			   "second.",
 	},
 	{
 		.name = "transport",
@@ -218,8 +222,11 @@ const struct option option_table[] = {
 		.commands = COMMAND_RUN,
 		.value = "BUS",
 		.default_value = "pci",
-		.help = "where virtio devices sit: pci or mmio",
-		.details = "A kernel finds devices on mmio through ACPI.",
+		.choices = "pci mmio mmio-cmdline",
+		.help = "where virtio devices sit: pci, mmio or mmio-cmdline",
+		.details = "A kernel finds devices on mmio through ACPI. For one that is built "
+			   "without ACPI, mmio-cmdline says on its command line where they are "
+			   "(virtio_mmio.device=SIZE@BASE:IRQ), and ACPI does not.",
 	},
 	{
 		.name = "io-threads",

@@ -54,6 +54,7 @@ struct option {
 	enum command_set commands;
 	bool repeatable;           /* else the last one wins */
 	const char *value;         /* what the value is; NULL: a switch */
+	bool value_is_optional;    /* then it is written --name=VALUE, never as the next word */
 	const char *choices;       /* words the value may begin with, for completion */
 	const char *default_value; /* as config_show shows it; NULL: none */
 	const char *help;          /* one line */

@@ -1,11 +1,12 @@
 /*
  * The kernel command line: Hull's words first, then the user's; a word of the user's whose key is
- * that of one of Hull's takes its place.
+ * that of one of Hull's takes its place, except where Hull's says which devices there are.
  */
 #include "machine.h"
 
 #include "arch.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -26,17 +27,36 @@ static bool has_key(const char *words, const char *word)
 	return false;
 }
 
+static void add_word(struct text *line, const char *word)
+{
+	if (line->length && *word)
+		text_add(line, " ");
+	text_add(line, word);
+}
+
+/* virtio_mmio.device=SIZE@BASE:IRQ, as Linux wants it (CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES). */
+static void add_devices(const struct config *config, struct text *line)
+{
+	struct board_device device;
+
+	for (unsigned int i = 0;
+		i < config_virtio_count(config) && arch_board_virtio_mmio(i, true, &device) == 0;
+		i++) {
+		add_word(line, "virtio_mmio.device=");
+		text_addf(line, "0x%" PRIx64 "@0x%" PRIx64 ":%u", device.size, device.base,
+			device.irq);
+	}
+}
+
 void machine_command_line(const struct config *config, struct text *line)
 {
 	const char *user = config->append ? config->append : "";
 	const char *const *words = arch_command_line_words(config->console != CONFIG_CONSOLE_NULL);
 
-	for (; !config->append_only && *words; words++) {
-		if (has_key(user, *words))
-			continue;
-		text_add(line, *words);
-		if (words[1] || *user)
-			text_add(line, " ");
-	}
-	text_add(line, user);
+	for (; !config->append_only && *words; words++)
+		if (!has_key(user, *words))
+			add_word(line, *words);
+	if (!config->append_only && config->transport == CONFIG_TRANSPORT_MMIO_CMDLINE)
+		add_devices(config, line);
+	add_word(line, user);
 }

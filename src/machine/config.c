@@ -91,6 +91,11 @@ static int validate_stdio(const struct config *config, struct err *err)
 	return 0;
 }
 
+unsigned int config_virtio_count(const struct config *config)
+{
+	return config->disk_count + config->rng + (config->has_hvc || config->port_count);
+}
+
 int config_validate(struct config *config, struct err *err)
 {
 	static const uint8_t nil[16];

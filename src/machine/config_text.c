@@ -317,22 +317,54 @@ static bool show_timeout(const void *field, struct text *text)
 	return *(const uint64_t *)field != 0 && show_time(field, text);
 }
 
-/* Of two words the one that value is, or -EINVAL. */
-static int choose(const char *const words[2], const char *value, struct err *err)
+/* Of two or three words the one that value is, or -EINVAL. */
+static int choose(const char *const words[], int count, const char *value, struct err *err)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < count; i++)
 		if (strcmp(words[i], value) == 0)
 			return i;
-	return err_set(err, EINVAL, QUOTED " is neither %s nor %s", value, words[0], words[1]);
+	if (count == 2)
+		return err_set(
+			err, EINVAL, QUOTED " is neither %s nor %s", value, words[0], words[1]);
+	return err_set(err, EINVAL, QUOTED " is not one of %s, %s, %s", value, words[0], words[1],
+		words[2]);
 }
+
+static int set_rng(void *field, const char *value, struct err *err)
+{
+	static const char word[] = "rate=";
+	struct config *config = field;
+	uint64_t rate = 0;
+
+	if (value && (strncmp(value, word, strlen(word)) != 0 ||
+			     parse_size_bytes(value + strlen(word), 1, &rate) < 0 || !rate))
+		return err_set(err, EINVAL,
+			QUOTED " is not rate=BYTES, the bytes that a second may bring, as in "
+			       "rate=64K",
+			value);
+	config->rng = true;
+	config->rng_bytes_per_second = rate;
+	return 0;
+}
+
+static bool show_rng(const void *field, struct text *text)
+{
+	const struct config *config = field;
+
+	if (config->rng_bytes_per_second)
+		text_addf(text, "rate=%" PRIu64, config->rng_bytes_per_second);
+	return config->rng;
+}
+
+static const char *const transport_words[3] = {
+	[CONFIG_TRANSPORT_PCI] = "pci",
+	[CONFIG_TRANSPORT_MMIO] = "mmio",
+	[CONFIG_TRANSPORT_MMIO_CMDLINE] = "mmio-cmdline",
+};
 
 static int set_transport(void *field, const char *value, struct err *err)
 {
-	static const char *const words[2] = {
-		[CONFIG_TRANSPORT_PCI] = "pci",
-		[CONFIG_TRANSPORT_MMIO] = "mmio",
-	};
-	int r = choose(words, value, err);
+	int r = choose(transport_words, 3, value, err);
 
 	if (r < 0)
 		return r;
@@ -342,12 +374,11 @@ static int set_transport(void *field, const char *value, struct err *err)
 
 static bool show_transport(const void *field, struct text *text)
 {
-	text_add(text,
-		*(const enum config_transport *)field == CONFIG_TRANSPORT_PCI ? "pci" : "mmio");
+	text_add(text, transport_words[*(const enum config_transport *)field]);
 	return true;
 }
 
-static const char *const io_engine_words[] = {
+static const char *const io_engine_words[3] = {
 	[CONFIG_IO_ENGINE_AUTO] = "auto",
 	[CONFIG_IO_ENGINE_URING] = "io_uring",
 	[CONFIG_IO_ENGINE_THREADS] = "threads",
@@ -355,13 +386,12 @@ static const char *const io_engine_words[] = {
 
 static int set_io_engine(void *field, const char *value, struct err *err)
 {
-	for (size_t i = 0; i < array_size(io_engine_words); i++) {
-		if (strcmp(value, io_engine_words[i]) != 0)
-			continue;
-		*(enum config_io_engine *)field = (enum config_io_engine)i;
-		return 0;
-	}
-	return err_set(err, EINVAL, QUOTED " is not one of auto, io_uring, threads", value);
+	int r = choose(io_engine_words, 3, value, err);
+
+	if (r < 0)
+		return r;
+	*(enum config_io_engine *)field = (enum config_io_engine)r;
+	return 0;
 }
 
 static bool show_io_engine(const void *field, struct text *text)
@@ -412,7 +442,7 @@ static const char *const on_reboot_words[2] = {
 
 static int set_on_reboot(void *field, const char *value, struct err *err)
 {
-	int r = choose(on_reboot_words, value, err);
+	int r = choose(on_reboot_words, 2, value, err);
 
 	if (r < 0)
 		return r;
@@ -433,7 +463,7 @@ static const char *const on_panic_words[2] = {
 
 static int set_on_panic(void *field, const char *value, struct err *err)
 {
-	int r = choose(on_panic_words, value, err);
+	int r = choose(on_panic_words, 2, value, err);
 
 	if (r < 0)
 		return r;
@@ -466,7 +496,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_DISK] = {0, config_disk_set, NULL, config_disk_show},
 	[CONFIG_KEY_HVC] = {0, config_hvc_set, NULL, config_hvc_show},
 	[CONFIG_KEY_PORT] = {0, config_port_set, NULL, config_port_show},
-	[CONFIG_KEY_RNG] = {FIELD(rng), set_switch, show_switch, NULL},
+	[CONFIG_KEY_RNG] = {0, set_rng, show_rng, NULL},
 	[CONFIG_KEY_TRANSPORT] = {FIELD(transport), set_transport, show_transport, NULL},
 	[CONFIG_KEY_IO_THREADS] = {FIELD(io_thread_count), set_io_threads, show_cpus, NULL},
 	[CONFIG_KEY_IO_ENGINE] = {FIELD(io_engine), set_io_engine, show_io_engine, NULL},

@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "exit_status.h"
 #include "log.h"
+#include "machine_ports.h"
+#include "machine_virtio.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -150,13 +152,27 @@ static void mail_received(void *owner, const struct mail *mail)
 /* Job control: the terminal is the shell's while we are stopped. */
 static void stop_or_continue(struct machine *machine, int signal)
 {
-	if (!machine->console)
-		return;
+	struct machine_ports *ports = machine_virtio_ports(machine->virtio);
+
 	if (signal == SIGTSTP) {
-		console_suspend(machine->console);
+		if (machine->console)
+			console_suspend(machine->console);
+		if (ports)
+			machine_ports_suspend(ports);
 		(void)raise(SIGSTOP);
 	}
-	console_continue(machine->console);
+	if (machine->console)
+		console_continue(machine->console);
+	if (ports)
+		machine_ports_continue(ports);
+}
+
+static void terminal_resized(struct machine *machine)
+{
+	struct machine_ports *ports = machine_virtio_ports(machine->virtio);
+
+	if (ports)
+		machine_ports_resize(ports);
 }
 
 /* The first signal asks politely when somebody listens; anything later ends the VM at once. */
@@ -167,6 +183,10 @@ static void signal_received(void *owner, int signal)
 
 	if (signal == SIGTSTP || signal == SIGCONT) {
 		stop_or_continue(machine, signal);
+		return;
+	}
+	if (signal == SIGWINCH) {
+		terminal_resized(machine);
 		return;
 	}
 	if (first)

@@ -143,7 +143,31 @@ int machine_ports_start(struct machine_ports *ports, struct err *err)
 		if (path)
 			log_line(LOG_LEVEL_INFO, "port '%s' is %s", port_name(port), path);
 	}
+	machine_ports_resize(ports);
 	return 0;
+}
+
+void machine_ports_resize(struct machine_ports *ports)
+{
+	for (unsigned int i = 0; i < ports->count; i++) {
+		uint16_t columns, rows;
+
+		if (console_window_size(ports->list[i].console, &columns, &rows) == 0)
+			virtio_console_resize(virtio_console_port(ports->device, i), columns, rows);
+	}
+}
+
+void machine_ports_suspend(struct machine_ports *ports)
+{
+	for (unsigned int i = 0; i < ports->count; i++)
+		console_suspend(ports->list[i].console);
+}
+
+void machine_ports_continue(struct machine_ports *ports)
+{
+	for (unsigned int i = 0; i < ports->count; i++)
+		console_continue(ports->list[i].console);
+	machine_ports_resize(ports);
 }
 
 void machine_ports_finish(struct machine_ports *ports)

@@ -21,6 +21,11 @@ struct virtio_device *machine_ports_device(struct machine_ports *ports);
 /* Bytes flow from now on. */
 must_check int machine_ports_start(struct machine_ports *ports, struct err *err);
 
+/* The user's terminal: its size has changed, it is the shell's for a while, it is ours again. */
+void machine_ports_resize(struct machine_ports *ports);
+void machine_ports_suspend(struct machine_ports *ports);
+void machine_ports_continue(struct machine_ports *ports);
+
 /* Waits a while for readers to take what the guest has written. */
 void machine_ports_finish(struct machine_ports *ports);
 

@@ -12,6 +12,7 @@
 #include "machine_ports.h"
 #include "msi.h"
 #include "shared_line.h"
+#include "size_watch.h"
 #include "virtio_blk.h"
 #include "virtio_mmio.h"
 #include "virtio_pci.h"
@@ -22,15 +23,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#define PCI_PINS     4
-#define NAME_BYTES   64
-#define POLL_NS      UINT64_C(32000) /* about what going to sleep and waking up cost */
-#define SLOTS_ON_PCI (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+#define PCI_PINS            4
+#define NAME_BYTES          64
+#define POLL_NS             UINT64_C(32000) /* about what going to sleep and waking up cost */
+#define PCI_FREE_SLOTS      (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+#define PCI_DEVICES_MAX     (PCI_FREE_SLOTS * PCI_FUNCTIONS)
+#define QUEUES_OF_ALL_DISKS 192 /* unless somebody says how many a disk has */
+
+_Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
+	"a line has room for every function of the slots that it serves");
+_Static_assert(CONFIG_DISKS_MAX + 2 <= PCI_DEVICES_MAX, "all that can be configured fits");
 
 struct virtio_slot {
 	struct machine_virtio *virtio;
 	unsigned int index;
+	unsigned int number; /* among those of its kind */
 	char name[NAME_BYTES];
 	struct disk **disks; /* owned, one for each I/O thread; NULL: not a disk */
 	unsigned int disk_count;
@@ -58,8 +67,9 @@ struct machine_virtio {
 	struct shared_line lines[PCI_PINS];
 	bool has_lines;
 	struct virtio_slot **slots; /* owned, each at a fixed place */
-	unsigned int slot_count;
+	unsigned int slot_count, slots_max;
 	struct machine_ports *ports; /* of one of the slots, or NULL */
+	struct size_watch sizes;
 };
 
 static void device_broken(
@@ -139,12 +149,18 @@ static void bar_changed(void *owner, struct virtio_pci *pci, unsigned int index)
 		set_doorbells(slot, bar->base, true);
 }
 
+/* One device a slot if there are enough slots, else as many in each as it takes. Guests find them
+ * in the order of their places, and name disks after it. */
 static int put_on_pci(struct virtio_slot *slot, struct err *err)
 {
 	struct machine_virtio *virtio = slot->virtio;
-	const unsigned int pci_slot = slot->index + 1;
+	const unsigned int each = (virtio->slots_max + PCI_FREE_SLOTS - 1) / PCI_FREE_SLOTS;
+	const unsigned int pci_slot = slot->index / each + 1;
+	const unsigned int function = slot->index % each;
+	const unsigned int routing_id = pci_slot * PCI_FUNCTIONS + function;
 	const struct virtio_pci_wiring wiring = {
-		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS], pci_slot),
+		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS],
+			pci_slot / PCI_PINS * PCI_FUNCTIONS + function),
 		.msi = {.set_vector = set_vector, .fire = fire, .owner = slot},
 		.bar_changed = bar_changed,
 		.owner = slot,
@@ -155,7 +171,7 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 	if (!slot->vectors)
 		return err_set_errno(err, ENOMEM, "%s", slot->name);
 	for (unsigned int i = 0; r == 0 && i <= slot->device->queue_count; i++) {
-		r = msi_vector_init(&slot->vectors[i], &virtio->messages, pci_slot << 3, err);
+		r = msi_vector_init(&slot->vectors[i], &virtio->messages, routing_id, err);
 		slot->vector_count = i + (r == 0);
 	}
 	if (r == 0)
@@ -163,22 +179,24 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 	if (r < 0)
 		return r;
 	slot->has_transport = true;
-	return pci_host_attach(&virtio->machine->pci, pci_slot, &slot->pci.pci, err);
+	return pci_host_attach(&virtio->machine->pci, pci_slot, function, &slot->pci.pci, err);
 }
 
 static int put_in_memory(struct virtio_slot *slot, struct err *err)
 {
 	struct machine *machine = slot->virtio->machine;
+	const bool by_words = machine->config->transport == CONFIG_TRANSPORT_MMIO_CMDLINE;
 	struct irq irq;
 
-	if (arch_board_virtio_mmio(slot->index, &slot->place) < 0 ||
+	if (arch_board_virtio_mmio(slot->index, by_words, &slot->place) < 0 ||
 		machine->board.device_count == BOARD_DEVICES_MAX)
 		return err_set(err, ENOSPC,
-			"--transport=mmio has no place for device %u (%s): use --transport=pci",
+			"virtio-mmio has no place for device %u (%s): use --transport=pci",
 			slot->index + 1, slot->name);
-	machine->board.devices[machine->board.device_count++] = slot->place;
+	if (!by_words)
+		machine->board.devices[machine->board.device_count++] = slot->place;
 	irq = vm_connect_irq(&machine->vm, slot->place.irq);
-	virtio_mmio_init(&slot->mmio, slot->device, &irq, false);
+	virtio_mmio_init(&slot->mmio, slot->device, &irq, by_words);
 	slot->has_transport = true;
 	return bus_attach(&machine->mmio,
 		&(struct bus_range){
@@ -215,25 +233,19 @@ static void destroy_slot(struct virtio_slot *slot)
 	free(slot);
 }
 
-/* NULL, and the sentence: no place or no memory for it. */
+/* NULL, and the sentence: no memory for it. */
 static struct virtio_slot *add_slot(
 	struct machine_virtio *virtio, const char *kind, unsigned int number, struct err *err)
 {
-	struct virtio_slot *slot;
+	struct virtio_slot *slot = calloc(1, sizeof(*slot));
 
-	if (virtio->machine->config->transport == CONFIG_TRANSPORT_PCI &&
-		virtio->slot_count == SLOTS_ON_PCI) {
-		(void)err_set(err, ENOSPC, "the PCI bus has no place for more than %d devices",
-			SLOTS_ON_PCI);
-		return NULL;
-	}
-	slot = calloc(1, sizeof(*slot));
 	if (!slot) {
 		(void)err_set_errno(err, ENOMEM, "%s %u", kind, number);
 		return NULL;
 	}
 	slot->virtio = virtio;
 	slot->index = virtio->slot_count;
+	slot->number = number;
 	(void)snprintf(slot->name, sizeof(slot->name), "%s %u", kind, number);
 	virtio->slots[virtio->slot_count++] = slot;
 	return slot;
@@ -271,6 +283,18 @@ static int split_disk(struct virtio_slot *slot, unsigned int lane_count,
 	return 0;
 }
 
+/* One for each CPU, unless that made too many of them for one I/O thread and its ring. */
+static unsigned int default_queues(const struct config *config)
+{
+	unsigned int queues = QUEUES_OF_ALL_DISKS / config->disk_count;
+
+	if (queues > config->cpu_count)
+		queues = config->cpu_count;
+	if (queues > CONFIG_DISK_QUEUES_MAX)
+		queues = CONFIG_DISK_QUEUES_MAX;
+	return queues ? queues : 1;
+}
+
 static int add_disk(struct machine_virtio *virtio, unsigned int number, struct err *err)
 {
 	static const enum disk_cache caches[] = {
@@ -280,7 +304,6 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	};
 	const struct machine *machine = virtio->machine;
 	const struct config_disk *config = &machine->config->disks[number];
-	const unsigned int cpus = machine->config->cpu_count;
 	const struct disk_options disk_options = {
 		.path = config->path,
 		.read_only = config->read_only,
@@ -295,9 +318,8 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	};
 	struct virtio_blk_options options = {
 		.serial = config->serial,
-		.queues = config->queue_count             ? config->queue_count
-	                  : cpus < CONFIG_DISK_QUEUES_MAX ? cpus
-	                                                  : CONFIG_DISK_QUEUES_MAX,
+		.queues = config->queue_count ? config->queue_count
+	                                      : default_queues(machine->config),
 		.gmem = &machine->gmem,
 	};
 	struct virtio_slot *slot = add_slot(virtio, "disk", number, err);
@@ -306,7 +328,7 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	int r;
 
 	if (!slot)
-		return -ENOSPC;
+		return -ENOMEM;
 	lane_count = options.queues < virtio->io_thread_count ? options.queues
 	                                                      : virtio->io_thread_count;
 	slot->disks = calloc(lane_count, sizeof(slot->disks[0]));
@@ -324,6 +346,11 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	options.lane_count = slot->disk_count;
 	options.fault_sink = (struct virtio_fault_sink){.broken = device_broken, .owner = slot};
 	r = virtio_blk_create(&options, &slot->blk, err);
+	if (r == -ENOSPC)
+		return err_set(err, ENOSPC,
+			"%s: its I/O thread has no room for %u queues more: give the disks fewer "
+			"(queues=N), or have more threads (--io-threads)",
+			slot->name, options.queues);
 	if (r < 0)
 		return r;
 	slot->device = virtio_blk_device(slot->blk);
@@ -332,12 +359,15 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 
 static int add_rng(struct machine_virtio *virtio, struct err *err)
 {
-	struct virtio_rng_options options = {.gmem = &virtio->machine->gmem};
+	struct virtio_rng_options options = {
+		.gmem = &virtio->machine->gmem,
+		.rate_bytes_per_second = virtio->machine->config->rng_bytes_per_second,
+	};
 	struct virtio_slot *slot = add_slot(virtio, "entropy device", 0, err);
 	int r;
 
 	if (!slot)
-		return -ENOSPC;
+		return -ENOMEM;
 	options.name = slot->name;
 	options.io_thread = thread_for(slot, 0);
 	r = virtio_rng_create(&options, &slot->device, err);
@@ -350,7 +380,7 @@ static int add_ports(struct machine_virtio *virtio, struct err *err)
 	int r;
 
 	if (!slot)
-		return -ENOSPC;
+		return -ENOMEM;
 	r = machine_ports_create(virtio->machine, thread_for(slot, 0), &slot->ports, err);
 	if (r < 0)
 		return r;
@@ -404,6 +434,18 @@ static int create_io_threads(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
+/* Each queue and each vector is a descriptor. The limit that processes start with is low for the
+ * sake of select(2), and they may ask for more. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* whatever lacks one then says so */
+}
+
 static void create_lines(struct machine_virtio *virtio)
 {
 	struct machine *machine = virtio->machine;
@@ -423,8 +465,10 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 	int r;
 
 	virtio->slots = calloc(count, sizeof(virtio->slots[0]));
+	virtio->slots_max = count;
 	if (!virtio->slots)
 		return err_set_errno(err, ENOMEM, "%u devices", count);
+	raise_descriptor_limit();
 	create_lines(virtio);
 	r = msi_table_create(&virtio->messages, &virtio->machine->vm.fd, err);
 	if (r == 0)
@@ -441,9 +485,7 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 int machine_virtio_create(
 	struct machine *machine, struct machine_virtio **ret_virtio, struct err *err)
 {
-	const struct config *config = machine->config;
-	const unsigned int count = config->disk_count + config->rng +
-	                           (config->has_hvc || config->port_count);
+	const unsigned int count = config_virtio_count(machine->config);
 	struct machine_virtio *virtio;
 	int r;
 
@@ -466,6 +508,7 @@ void machine_virtio_destroy(struct machine_virtio *virtio)
 {
 	if (!virtio)
 		return;
+	size_watch_fini(&virtio->sizes);
 	for (unsigned int i = virtio->slot_count; i > 0; i--)
 		destroy_slot(virtio->slots[i - 1]);
 	free(virtio->slots);
@@ -503,9 +546,44 @@ int machine_virtio_connect(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
+/* The base of an ephemeral disk has the size that it had. */
+static bool may_change_size(const struct virtio_slot *slot)
+{
+	return slot->blk && !slot->virtio->machine->config->disks[slot->number].ephemeral;
+}
+
+static int watch_sizes(struct machine_virtio *virtio, struct err *err)
+{
+	unsigned int count = 0;
+	int r;
+
+	for (unsigned int i = 0; i < virtio->slot_count; i++)
+		count += may_change_size(virtio->slots[i]);
+	if (!count)
+		return 0;
+	r = size_watch_init(&virtio->sizes, &virtio->machine->loop, count, err);
+	for (unsigned int i = 0; r == 0 && i < virtio->slot_count; i++) {
+		struct virtio_slot *slot = virtio->slots[i];
+
+		if (may_change_size(slot))
+			size_watch_add(&virtio->sizes, slot->name, slot->disks[0], slot->blk);
+	}
+	return r;
+}
+
 int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 {
-	return virtio && virtio->ports ? machine_ports_start(virtio->ports, err) : 0;
+	int r;
+
+	if (!virtio)
+		return 0;
+	r = watch_sizes(virtio, err);
+	return r == 0 && virtio->ports ? machine_ports_start(virtio->ports, err) : r;
+}
+
+struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio)
+{
+	return virtio ? virtio->ports : NULL;
 }
 
 void machine_virtio_finish(struct machine_virtio *virtio)
@@ -519,7 +597,7 @@ void machine_virtio_reset(struct machine_virtio *virtio)
 	if (!virtio)
 		return;
 	for (unsigned int i = 0; i < virtio->slot_count; i++)
-		if (virtio->machine->config->transport == CONFIG_TRANSPORT_MMIO)
+		if (virtio->machine->config->transport != CONFIG_TRANSPORT_PCI)
 			virtio_mmio_reset(&virtio->slots[i]->mmio);
 	msi_table_reset(&virtio->messages);
 }

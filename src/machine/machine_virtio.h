@@ -20,8 +20,11 @@ void machine_virtio_destroy(struct machine_virtio *virtio); /* NULL is accepted 
 /* A VM has been made: connects what is at fixed addresses. */
 must_check int machine_virtio_connect(struct machine_virtio *virtio, struct err *err);
 
-/* Bytes flow between ports and host from now on. */
+/* Bytes flow between ports and host, and disks change their size, from now on. */
 must_check int machine_virtio_start(struct machine_virtio *virtio, struct err *err);
+
+/* NULL when there are none. */
+struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio);
 
 /* After the vCPUs have stopped: what the guest has written reaches its readers. */
 void machine_virtio_finish(struct machine_virtio *virtio);

@@ -21,7 +21,7 @@ static void signal_ready(void *owner, short revents)
 int signal_watch_init(struct signal_watch *watch, struct loop *loop,
 	void (*received)(void *owner, int signal), void *owner, struct err *err)
 {
-	static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
+	static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH};
 	sigset_t set;
 	int fd;
 

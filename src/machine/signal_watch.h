@@ -1,6 +1,6 @@
 /*
- * SIGINT, SIGTERM, SIGHUP, SIGTSTP and SIGCONT as events of the main loop; SIGTTIN and SIGTTOU are
- * blocked.
+ * SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT and SIGWINCH as events of the main loop; SIGTTIN and
+ * SIGTTOU are blocked.
  *
  * Must be set up before any thread is created, so that all of them inherit the blocked mask. A
  * signal that was ignored when Hull started (nohup) stays ignored.

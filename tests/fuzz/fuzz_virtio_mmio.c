@@ -44,7 +44,7 @@ static void step(struct script *script)
 		(void)fake_io_run();
 		break;
 	case 3:
-		virtio_device_config_changed(&fake_device.device);
+		fake_change_config();
 		break;
 	case 4:
 		virtio_device_break(&fake_device.device, 0, "asked for");

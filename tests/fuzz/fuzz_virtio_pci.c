@@ -79,7 +79,7 @@ static void step(struct script *script)
 		(void)fake_io_run();
 		break;
 	case 3:
-		virtio_device_config_changed(&fake_device.device);
+		fake_change_config();
 		break;
 	case 4:
 		virtio_device_break(&fake_device.device, 0, "asked for");
@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_device_init();
 	fuzz_require(virtio_pci_init(&pci, &fake_device.device, &wiring, NULL) == 0);
 	pci_host_init(&host, NULL, NULL);
-	fuzz_require(pci_host_attach(&host, SLOT, &pci.pci, NULL) == 0);
+	fuzz_require(pci_host_attach(&host, SLOT, 0, &pci.pci, NULL) == 0);
 	while (script.left)
 		step(&script);
 	virtio_device_fini(&fake_device.device);

@@ -30,6 +30,7 @@
 #define DISKS_MAX          2
 #define DISK_BYTES         (64L << 20)
 #define SHOWN_BYTES        1500
+#define FAILURES_SHOWN     20
 #define RAM_NOT_TOLD_BYTES (UINT64_C(1) << 20) /* the legacy hole and what the loader keeps */
 
 struct setup {
@@ -193,6 +194,23 @@ static const char *judge(const struct guest_case *guest_case, const struct comma
 	return NULL;
 }
 
+/* The lines of checks that failed, which may be far from the end. */
+static void show_failed_checks(const struct capture *capture)
+{
+	const char *at = capture->data;
+	unsigned int count = 0;
+
+	while ((at = strstr(at, " FAIL"))) {
+		while (at > capture->data && at[-1] != '\n')
+			at--;
+		if (count++ < FAILURES_SHOWN)
+			printf("# failed: %.*s\n", (int)strcspn(at, "\n"), at);
+		at += strcspn(at, "\n");
+	}
+	if (count > FAILURES_SHOWN)
+		printf("# and %u more\n", count - FAILURES_SHOWN);
+}
+
 /* The end of what was captured, as TAP comments. */
 static void show(const char *title, const struct capture *capture)
 {
@@ -222,6 +240,7 @@ static void show_failure(const struct guest_case *guest_case, const struct comma
 	printf("\n# status %d, expected %d\n", outcome->status, guest_case->status);
 	if (line)
 		printf("# missing line: %s%s", line, strchr(line, '\n') ? "" : "\n");
+	show_failed_checks(&outcome->output);
 	show("standard output", &outcome->output);
 	show("standard error", &outcome->errors);
 }

@@ -4,14 +4,18 @@
  */
 #include "virtio_cases.h"
 
-#define HOSTILE_CASE(way)                                                                          \
-	{                                                                                          \
-		.group = "virtio", .name = "hostile over " way, .guest = "hostile",                \
-		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro"}, \
-		.words = "transport=" way, .status = 33, .lines = {                                \
-			"hostile: fact device " way " 2\n",                                        \
-			", 0 failed"                                                               \
-		}                                                                                  \
+#define HOSTILE_CASE(way)                                                                         \
+	{                                                                                         \
+		.group = "virtio", .name = "hostile over " way, .guest = "hostile",               \
+		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro", \
+			"--rng", "--hvc", "null", "--port=port=null"},                            \
+		.words = "transport=" way, .status = 33, .lines = {                               \
+			"hostile: fact device " way " 2\n",                                       \
+			"hostile: fact device " way " 4\n",                                       \
+			"hostile: fact device " way " 3\n",                                       \
+			"hostile: fact bystanders 3\n",                                           \
+			", 0 failed"                                                              \
+		}                                                                                 \
 	}
 
 #define BENCH_CASE(way, what)                                                                      \
@@ -49,6 +53,17 @@ const struct guest_case virtio_cases[] = {
 	WRITER_CASE("pci", "record=512"),
 	WRITER_CASE("pci", "record=4096 batch=8"),
 	WRITER_CASE("mmio", "record=512 batch=8"),
+	WRITER_CASE("mmio-cmdline", "record=512 batch=8"),
+	{
+		.group = "virtio",
+		.name = "devices on the command line",
+		.options = {"--debug-exit", "--transport=mmio-cmdline", "-d", "@disk", "--rng"},
+		.words = "probe.only=command-line,acpi-tables,dsdt",
+		.status = 33,
+		.all_pass = true,
+		.lines = {" virtio_mmio.device=0x200@0xf0000000:5 "
+			  "virtio_mmio.device=0x200@0xf0001000:6 probe.only="},
+	},
 	{
 		.group = "virtio",
 		.name = "disk-bench with a queue on each of two I/O threads that poll",

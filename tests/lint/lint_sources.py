@@ -22,6 +22,22 @@ BANNED_CALLS = {
 EXIT_ALLOWED = re.compile(r"^(src/cli/main\.c|src/devices/backend/terminal_guardian\.c|guest-firmware/|tests/|bench/)")
 KVM_ALLOWED = re.compile(r"^(src/core/kvm\.c|src/arch/|src/machine/(msi|vm|vcpu|vcpu_exit)\.[ch]|"
                          r"tests/|bench/)")
+# What only these may say: pointers into guest RAM, from the span to the copy or the kernel.
+GUEST_POINTERS = (
+    (re.compile(r"\bgmem_span\b|(?:->|\.)spans\b"),
+     re.compile(r"^(src/core/gmem\.c|include/core/gmem\.h|include/virtio/chain\.h|"
+                r"src/devices/virtio/(chain|virtq\w*)\.[ch])$"),
+     "a span of guest RAM outside gmem, chain and virtq: use chain_read, chain_write"),
+    (re.compile(r"\biov_base\b"),
+     re.compile(r"^(src/core/(gmem|io_\w+)\.c|src/devices/virtio/chain\.c|"
+                r"src/devices/backend/disk_(direct|request)\.c)$"),
+     "a pointer out of an iovec outside chain, the I/O engines and the disks' copying"),
+    (re.compile(r"\bregions\s*\[[^]]*\]\s*\.\s*host\b|\bregion->host\b"),
+     re.compile(r"^src/(core/gmem|machine/vm)\.c$"),
+     "guest RAM by its mapping: use the doors of gmem.h"),
+)
+SAFETY_WANTED = ("src/core/gmem.c", "src/devices/virtio/chain.c",
+                 "src/devices/virtio/virtq_internal.h", "src/devices/backend/disk_request.c")
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
 
@@ -39,6 +55,10 @@ def findings(path, text):
             if call in ("exit", "_exit", "abort", "quick_exit") and not EXIT_ALLOWED.match(path):
                 if "exit-allowed" not in text.splitlines()[number - 1]:
                     yield number, f"{call}() outside main"
+        if path.startswith(("src/", "include/")):
+            for pattern, allowed, what in GUEST_POINTERS:
+                if pattern.search(line) and not allowed.match(path):
+                    yield number, what
         if re.search(r"//", line):
             yield number, "use /* */ comments"
         if re.search(r"__attribute__\(\((constructor|destructor)", line):
@@ -59,6 +79,8 @@ def findings(path, text):
                 yield number, "liburing outside core/io_uring"
             if "/" in name and re.match(r"(base|core|backend|devices|arch|machine|cli)/", name):
                 yield number, "internal headers are included by bare name"
+    if path in SAFETY_WANTED and "SAFETY:" not in text:
+        yield 1, "touches guest RAM and says nowhere why that is safe (SAFETY:)"
     # A device knows no other device: a chip includes its own header and those of lower layers.
     device = re.match(r"src/devices/chips/(\w+)\.c$", path)
     if device:

@@ -424,6 +424,17 @@ static inline void fake_broken(
 	fake_device.fault_queue = queue;
 }
 
+static inline void fake_change_nothing(struct virtio_device *device, void *context)
+{
+	(void)device;
+	(void)context;
+}
+
+static inline void fake_change_config(void)
+{
+	virtio_device_change_config(&fake_device.device, fake_change_nothing, NULL);
+}
+
 static const struct virtio_device_ops fake_device_ops = {
 	.read_config = fake_read_config,
 	.write_config = fake_write_config,

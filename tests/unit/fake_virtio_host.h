@@ -163,8 +163,10 @@ void virtio_device_quiesced(struct virtio_device *device, unsigned int queue)
 	device->io_thread->quiesced++;
 }
 
-void virtio_device_config_changed(struct virtio_device *device)
+void virtio_device_change_config(struct virtio_device *device,
+	void (*change)(struct virtio_device *device, void *context), void *context)
 {
+	change(device, context);
 	device->io_thread->config_changes++;
 }
 

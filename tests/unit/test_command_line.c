@@ -40,10 +40,55 @@ static void words(void **state)
 	check(NULL, true, CONFIG_CONSOLE_STDIO, "");
 }
 
+/* Which devices there are only Hull knows. */
+static void devices(void **state)
+{
+	struct config_disk disks[12] = {{0}};
+	struct config config = {.console = CONFIG_CONSOLE_NULL,
+		.transport = CONFIG_TRANSPORT_MMIO_CMDLINE,
+		.disks = disks,
+		.disk_count = 1,
+		.rng = true};
+	char user[] = "virtio_mmio.device=1K@0xd0000000:20";
+	struct text line = {0};
+
+	(void)state;
+	machine_command_line(&config, &line);
+	assert_string_equal(text_string(&line),
+		"panic=-1 reboot=panic_warm virtio_mmio.device=0x200@0xf0000000:5 "
+		"virtio_mmio.device=0x200@0xf0001000:6");
+	text_fini(&line);
+	config.append = user;
+	config.rng = false;
+	config.has_hvc = true;
+	machine_command_line(&config, &line);
+	assert_string_equal(text_string(&line),
+		"panic=-1 reboot=panic_warm virtio_mmio.device=0x200@0xf0000000:5 "
+		"virtio_mmio.device=0x200@0xf0001000:6 virtio_mmio.device=1K@0xd0000000:20");
+	text_fini(&line);
+	config.append_only = true;
+	machine_command_line(&config, &line);
+	assert_string_equal(text_string(&line), user);
+	text_fini(&line);
+	/* As many as there are places; making the others is refused. */
+	config.append_only = false;
+	config.append = NULL;
+	config.disk_count = 12;
+	machine_command_line(&config, &line);
+	assert_non_null(strstr(text_string(&line), "0xf0007000:15"));
+	assert_null(strstr(text_string(&line), "0xf0008000"));
+	text_fini(&line);
+	config.transport = CONFIG_TRANSPORT_MMIO;
+	machine_command_line(&config, &line);
+	assert_string_equal(text_string(&line), "panic=-1 reboot=panic_warm");
+	text_fini(&line);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words),
+		cmocka_unit_test(devices),
 	};
 
 	return cmocka_run_group_tests_name("command_line", tests, NULL, NULL);

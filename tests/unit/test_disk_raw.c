@@ -167,27 +167,44 @@ static void bounds(void **state)
 	free(fixture);
 }
 
+static uint64_t refresh_size(struct disk *disk)
+{
+	struct err err = {0};
+	uint64_t size;
+
+	assert_int_equal(disk_measure(disk, &size, &err), 0);
+	disk_set_size(disk, size);
+	return disk_size_bytes(disk);
+}
+
 static void resize(void **state)
 {
 	struct disk_options options = {0};
 	struct disk_fixture *fixture = calloc(1, sizeof(*fixture));
 	uint8_t bytes[512];
-	struct err err = {0};
 
 	(void)state;
 	fixture_make_image(fixture, SIZE);
 	fixture_start(fixture, &options, IO_ENGINE_AUTO);
-	assert_int_equal(disk_refresh_size(fixture->disk, &err), 0);
+	assert_int_equal(refresh_size(fixture->disk), SIZE);
 	assert_int_equal(truncate(fixture->path, SIZE * 2 + 100), 0);
 	assert_int_equal(fixture_do(fixture, DISK_READ, SIZE, bytes, 512), -EIO);
-	assert_int_equal(disk_refresh_size(fixture->disk, &err), 1);
-	assert_int_equal(disk_size_bytes(fixture->disk), SIZE * 2);
+	assert_int_equal(refresh_size(fixture->disk), SIZE * 2);
 	assert_int_equal(fixture_do(fixture, DISK_READ, SIZE, bytes, 512), 0);
 	/* Smaller: an error before it is noticed as well as after. */
 	assert_int_equal(truncate(fixture->path, SIZE), 0);
 	assert_int_equal(fixture_do(fixture, DISK_READ, SIZE, bytes, 512), -EIO);
-	assert_int_equal(disk_refresh_size(fixture->disk, &err), 1);
+	assert_int_equal(refresh_size(fixture->disk), SIZE);
 	assert_int_equal(fixture_do(fixture, DISK_READ, SIZE, bytes, 512), -EIO);
+	/* In blocks of what direct I/O wants, were that more than a sector. */
+	fixture->disk->offset_alignment = 4096;
+	assert_int_equal(truncate(fixture->path, SIZE + 4096 + 512), 0);
+	assert_int_equal(refresh_size(fixture->disk), SIZE + 4096);
+	fixture->disk->offset_alignment = 1;
+	assert_int_equal(truncate(fixture->path, 0), 0);
+	assert_int_equal(refresh_size(fixture->disk), 0);
+	assert_int_equal(fixture_do(fixture, DISK_READ, 0, bytes, 512), -EIO);
+	assert_int_equal(fixture_do(fixture, DISK_WRITE, 0, bytes, 512), -EIO);
 	fixture_stop(fixture);
 	free(fixture);
 }

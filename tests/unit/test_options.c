@@ -57,6 +57,11 @@ static void words_become_a_config(void **state)
 		{{"--cmdline="}, CONFIG_KEY_CMDLINE, ""},
 		{{"-vqm", "64"}, CONFIG_KEY_MEMORY, "64M"},
 		{{"--timing", "--debug-exit"}, CONFIG_KEY_TIMING, ""},
+		{{"--rng"}, CONFIG_KEY_RNG, ""},
+		{{"--rng=rate=64K"}, CONFIG_KEY_RNG, "rate=65536"},
+		{{"--rng", "k"}, CONFIG_KEY_KERNEL, "k"},
+		{{"--rng=rate=1", "--rng"}, CONFIG_KEY_RNG, ""},
+		{{"k"}, CONFIG_KEY_RNG, NULL},
 		{{NULL}, CONFIG_KEY_TIMING, NULL},
 	};
 
@@ -91,6 +96,7 @@ static void wrong_words_are_named(void **state)
 		{{"-d", "x,qcow2"},
 			"--disk: 'qcow2' is not one of ro, direct, ephemeral[=SIZE], cache=, "
 			"serial=, queues=, rate=, iops="},
+		{{"--transport=isa"}, "--transport: 'isa' is not one of pci, mmio, mmio-cmdline"},
 		{{"-n"}, "unknown option '-n': see 'hull help run'"},
 		{{"-vx"}, "unknown option '-x': see 'hull help run'"},
 		{{"-\xc3\xa9"}, "unknown option '-?': see 'hull help run'"},
@@ -104,6 +110,12 @@ static void wrong_words_are_named(void **state)
 		{{""}, "--kernel: '' is not the name of a file"},
 		{{"--timing=yes"}, "--timing takes no value, but was given 'yes'"},
 		{{"--timing="}, "--timing takes no value, but was given ''"},
+		{{"--rng="}, "--rng: '' is not rate=BYTES, the bytes that a second may bring, as "
+			     "in rate=64K"},
+		{{"--rng=rate=0"}, "--rng: 'rate=0' is not rate=BYTES, the bytes that a second "
+				   "may bring, as in rate=64K"},
+		{{"--rng=rate"}, "--rng: 'rate' is not rate=BYTES, the bytes that a second may "
+				 "bring, as in rate=64K"},
 		{{"a", "b"}, "unexpected word 'b': the kernel is 'a' already"},
 		{{"-k", "a", "b"}, "two values for --kernel: 'a', and 'b' as a plain word"},
 		{{"k", "-m", "0"},
@@ -154,6 +166,9 @@ static void file_lines_become_a_config(void **state)
 			"console=ttyS0 quiet x=\"1 2\""},
 		{"cmdline \"\"", CONFIG_KEY_CMDLINE, ""},
 		{"timing # always\n", CONFIG_KEY_TIMING, ""},
+		{"rng # as it comes\n", CONFIG_KEY_RNG, ""},
+		{"rng rate=1M\n", CONFIG_KEY_RNG, "rate=1048576"},
+		{"rng = rate=1M\n", CONFIG_KEY_RNG, "rate=1048576"},
 		{"", CONFIG_KEY_MEMORY, "1G"},
 		{"\n\n   \n# x", CONFIG_KEY_MEMORY, "1G"},
 	};
@@ -183,6 +198,7 @@ static void wrong_lines_are_numbered(void **state)
 		{"memory", 0, "f:1: memory: the value is missing: memory SIZE"},
 		{"\n\nmemory =\n", 0, "f:3: memory: the value is missing: memory SIZE"},
 		{"memry =", 0, "f:1: unknown option 'memry': did you mean 'memory'?"},
+		{"rng =", 0, "f:1: rng: the value is missing: rng rate=BYTES"},
 		{"timing =", 0, "f:1: timing takes no value, but was given ''"},
 		{"memory # 1G", 0, "f:1: memory: the value is missing: memory SIZE"},
 		{"memory 1G\ncpus 0\n", 0, "f:2: cpus: '0' is not a number of CPUs from 1 to 1024"},
@@ -246,6 +262,9 @@ static void what_is_shown_reads_back(void **state)
 		{"k"},
 		{"a b\"c\\d", "-p", "x=\"1 2\" # y", "-i", "#i", "--name", "n"},
 		{"=k", "--cmdline", "", "-m", "1028K", "-c", "1024", "--hugepages"},
+		{"k", "--rng"},
+		{"k", "--transport=mmio-cmdline", "--io-engine=threads"},
+		{"k", "--rng=rate=5000"},
 		{"k", "--console=socket=/a b", "--timeout=1.5", "--grace=0", "--cpu", "-a,-b"},
 		{"k", "--on-reboot=reset", "--on-panic=pause", "--debug-exit", "--timing",
 			"--no-thp", "--prealloc", "--shared-memory"},
@@ -380,7 +399,8 @@ static void help_names_every_option(void **state)
 			cleanup_text struct text name = {0};
 			bool takes = option_table[j].commands & command_table[i]->bit;
 
-			text_addf(&name, " --%s ", option_table[j].name);
+			text_addf(&name, " --%s%s", option_table[j].name,
+				option_table[j].value_is_optional ? "[=" : " ");
 			assert_int_equal(
 				strstr(text_string(&help), text_string(&name)) != NULL, takes);
 		}

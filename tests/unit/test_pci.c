@@ -95,7 +95,7 @@ static int setup(void **state)
 	assert_int_equal(pci_device_add_bar(&probe.pci, 1, PCI_BAR_MEMORY32, false, 4096), 0);
 	assert_int_equal(
 		pci_device_add_bar(&probe.pci, 4, PCI_BAR_MEMORY64, true, UINT64_C(1) << 33), 0);
-	assert_int_equal(pci_host_attach(&host, SLOT, &probe.pci, NULL), 0);
+	assert_int_equal(pci_host_attach(&host, SLOT, 0, &probe.pci, NULL), 0);
 	return 0;
 }
 
@@ -396,7 +396,7 @@ static void devices_may_take_over(void **state)
 
 	(void)state;
 	pci_device_init(&device, &ops, &probe_identity);
-	assert_int_equal(pci_host_attach(&host, 5, &device, NULL), 0);
+	assert_int_equal(pci_host_attach(&host, 5, 0, &device, NULL), 0);
 	assert_int_equal(ecam_read(5, 0, 0x80, 1), 0xff); /* no wider than asked for */
 	assert_int_equal(ecam_read(5, 0, 0, 4), 0x10411af4);
 	assert_true(bus_write(&memory, ecam_address(0, 5, 0, 0x80), 4, 0x12345678));
@@ -410,12 +410,50 @@ static void slots(void **state)
 
 	(void)state;
 	pci_device_init(&device, NULL, &probe_identity);
-	assert_int_equal(pci_host_attach(&host, 0, &device, &err), -EEXIST);
-	assert_int_equal(pci_host_attach(&host, SLOT, &device, &err), -EEXIST);
-	assert_int_equal(pci_host_attach(&host, 32, &device, &err), -EINVAL);
+	assert_int_equal(pci_host_attach(&host, 0, 0, &device, &err), -EEXIST);
+	assert_int_equal(pci_host_attach(&host, SLOT, 0, &device, &err), -EEXIST);
+	assert_int_equal(pci_host_attach(&host, 32, 0, &device, &err), -EINVAL);
 	assert_int_not_equal(err.text[0], '\0');
-	assert_int_equal(pci_host_attach(&host, 31, &device, &err), 0);
+	assert_int_equal(pci_host_attach(&host, 31, 0, &device, &err), 0);
 	assert_int_equal(ecam_read(31, 0, VENDOR, 4), 0x10411af4);
+	assert_int_equal(ecam_read(31, 0, HEADER_TYPE, 1), 0);
+}
+
+static void functions(void **state)
+{
+	struct err err = {0};
+	struct pci_device devices[8];
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		pci_device_init(&devices[i], NULL, &probe_identity);
+		pci_device_store(&devices[i], 0x80, 4, i);
+	}
+	/* Nobody would look for it. */
+	assert_int_equal(pci_host_attach(&host, 7, 1, &devices[1], &err), -EINVAL);
+	assert_non_null(strstr(err.text, "07.1"));
+	for (unsigned int i = 0; i < 8; i++) {
+		assert_int_equal(pci_host_attach(&host, 7, i, &devices[i], &err), 0);
+		assert_int_equal(ecam_read(7, 0, HEADER_TYPE, 1), i ? 0x80 : 0);
+	}
+	assert_int_equal(pci_host_attach(&host, 7, 7, &devices[0], &err), -EEXIST);
+	assert_int_equal(pci_host_attach(&host, 7, 8, &devices[0], &err), -EINVAL);
+	for (unsigned int i = 0; i < 8; i++) {
+		assert_int_equal(ecam_read(7, i, HEADER_TYPE, 1), 0x80);
+		assert_int_equal(ecam_read(7, i, 0x80, 4), i);
+		outl(0x80000080 | 7 << 11 | i << 8, 0xcf8);
+		assert_int_equal(inl(0xcfc), i);
+	}
+	/* A guest cannot change it, and a slot beside it has one function still. */
+	assert_true(bus_write(&memory, ecam_address(0, 7, 0, HEADER_TYPE), 1, 0));
+	assert_int_equal(ecam_read(7, 0, HEADER_TYPE, 1), 0x80);
+	assert_int_equal(ecam_read(SLOT, 1, VENDOR, 4), 0xffffffff);
+	assert_true(bus_write(&memory, ecam_address(0, 7, 5, COMMAND), 2, 7));
+	assert_int_equal(ecam_read(7, 4, COMMAND, 2), 0);
+	assert_int_equal(ecam_read(7, 5, COMMAND, 2), 7);
+	pci_host_reset(&host);
+	assert_int_equal(ecam_read(7, 5, COMMAND, 2), 0);
+	assert_int_equal(ecam_read(7, 0, HEADER_TYPE, 1), 0x80);
 }
 
 /* Whatever a guest writes, what is read-only stays, and what the device was told is what it set. */
@@ -454,6 +492,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_reset_port_is_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(odd_widths, setup, teardown),
 		cmocka_unit_test_setup_teardown(devices_may_take_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(functions, setup, teardown),
 		cmocka_unit_test_setup_teardown(slots, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile, setup, teardown),
 	};

@@ -164,7 +164,7 @@ static void test_what_linux_does(void **state)
 	use_buffer(1);
 	assert_true(irq.level);
 	assert_int_equal(readl(INTERRUPT_STATUS), 1);
-	virtio_device_config_changed(&fake_device.device);
+	fake_change_config();
 	writel(1, INTERRUPT_ACK);
 	assert_true(irq.level);
 	assert_int_equal(readl(INTERRUPT_STATUS), 2);
@@ -269,7 +269,7 @@ static void test_constants(void **state)
 		assert_int_equal(readl(SHM_BASE + 4), UINT32_MAX);
 	}
 	assert_int_equal(readl(GENERATION), 0);
-	virtio_device_config_changed(&fake_device.device);
+	fake_change_config();
 	assert_int_equal(readl(GENERATION), 1);
 	/* A status that is no byte is none. */
 	writel(0x101, STATUS);
@@ -307,7 +307,7 @@ static void test_edges(void **state)
 	assert_false(irq.level);
 	use_buffer(1);
 	assert_int_equal(irq.rises, 1);
-	virtio_device_config_changed(&fake_device.device);
+	fake_change_config();
 	assert_int_equal(irq.rises, 2);
 	writel(3, INTERRUPT_ACK);
 	assert_int_equal(irq.rises, 2);

@@ -150,7 +150,7 @@ static int setup_with(bool intx)
 	fake_device_init();
 	assert_int_equal(virtio_pci_init(&pci, &fake_device.device, &wiring, NULL), 0);
 	pci_host_init(&host, NULL, NULL);
-	assert_int_equal(pci_host_attach(&host, SLOT, &pci.pci, NULL), 0);
+	assert_int_equal(pci_host_attach(&host, SLOT, 0, &pci.pci, NULL), 0);
 	find_capabilities();
 	return 0;
 }
@@ -324,7 +324,7 @@ static void test_what_linux_does_with_msix(void **state)
 	assert_int_equal(msi.vectors[2].fired, 1);
 	assert_int_equal(msi.vectors[2].address, 0xfee02000);
 	assert_int_equal(msi.vectors[2].data, 0x42);
-	virtio_device_config_changed(&fake_device.device);
+	fake_change_config();
 	assert_int_equal(msi.vectors[0].fired, 1);
 	assert_int_equal(irq.rises, 0);
 	/* 4.1.4.5.1: the configuration bit is there with MSI-X, too; the queue's is not. */
@@ -384,7 +384,7 @@ static void test_intx(void **state)
 	assert_int_equal(bar_read(found.isr, 1), 1);
 	assert_false(irq.level);
 	assert_false(config_read(STATUS, 2) & 8);
-	virtio_device_config_changed(&fake_device.device);
+	fake_change_config();
 	use_buffer(1);
 	assert_int_equal(bar_read(found.isr, 1), 3);
 	/* Command bit 10 keeps the line down, not the state. */

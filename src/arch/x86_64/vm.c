@@ -179,18 +179,21 @@ struct board_device arch_board_device(enum board_device_kind kind)
 	return devices[kind];
 }
 
-int arch_board_virtio_mmio(unsigned int index, struct board_device *ret_device)
+int arch_board_virtio_mmio(unsigned int index, bool by_words, struct board_device *ret_device)
 {
-	/* Lines that nothing else is wired to. */
+	/* Lines that nothing else is wired to. A word on the command line says nothing of polarity
+	 * and trigger, so kernels know how to use the line by itself only if it is one of ISA's:
+	 * those are edge-triggered. */
 	static const unsigned int lines[] = {20, 21, 22, 23, 5, 6, 7, 10, 11, 12, 14, 15};
+	const unsigned int first = by_words ? 4 : 0;
 
-	if (index >= array_size(lines))
+	if (index >= array_size(lines) - first)
 		return -ENOSPC;
 	*ret_device = (struct board_device){
 		.kind = BOARD_VIRTIO_MMIO,
 		.base = VIRTIO_MMIO_BASE + index * VIRTIO_MMIO_STRIDE,
 		.size = VIRTIO_MMIO_BYTES,
-		.irq = lines[index],
+		.irq = lines[first + index],
 	};
 	return 0;
 }

@@ -121,19 +121,23 @@ int disk_split(const struct disk *disk, struct disk **ret_disk, struct err *err)
 	return disk->ops->split(disk, ret_disk, err);
 }
 
-int disk_refresh_size(struct disk *disk, struct err *err)
+int disk_measure(const struct disk *disk, uint64_t *ret_size_bytes, struct err *err)
 {
-	uint64_t size_bytes;
+	uint64_t size_bytes, block_bytes = disk->logical_block_bytes;
 	int r = disk->ops->measure(disk, &size_bytes);
 
 	if (r < 0)
-		return err_set_errno(err, r, "disk: its size cannot be read again");
-	/* What does not fill a sector is not there for the guest. */
-	size_bytes &= ~UINT64_C(511);
-	if (size_bytes == disk_size_bytes(disk))
-		return 0;
+		return err_set_errno(err, r, "its size cannot be read again");
+	if (block_bytes < disk->offset_alignment)
+		block_bytes = disk->offset_alignment;
+	/* What does not fill a block is not there for the guest. */
+	*ret_size_bytes = size_bytes & ~(block_bytes - 1);
+	return 0;
+}
+
+void disk_set_size(struct disk *disk, uint64_t size_bytes)
+{
 	atomic_store_explicit(&disk->size_bytes, size_bytes, memory_order_relaxed);
-	return 1;
 }
 
 void disk_close(struct disk *disk)

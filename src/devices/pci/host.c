@@ -12,6 +12,9 @@
 #define BRIDGE_SUBSYSTEM_ID        0x1100
 #define BRIDGE_CLASS_CODE          0x060000
 
+#define REG_HEADER_TYPE       0x0e
+#define HEADER_MULTI_FUNCTION 0x80
+
 #define ADDRESS_ENABLE   0x80000000U
 #define ADDRESS_WRITABLE 0x80fffffcU /* reserved bits read as zero */
 #define PORT_RESET       0x1         /* 0xcf9 */
@@ -21,9 +24,9 @@
  * NULL when absent. */
 static struct pci_device *find_device(const struct pci_host *host, uint64_t routing_id)
 {
-	if (routing_id >= PCI_SLOTS * 8 || routing_id % 8 != 0)
+	if (routing_id >= PCI_SLOTS * PCI_FUNCTIONS)
 		return NULL;
-	return host->devices[routing_id / 8];
+	return host->devices[routing_id / PCI_FUNCTIONS][routing_id % PCI_FUNCTIONS];
 }
 
 static bool is_inside_dword(uint64_t reg, unsigned int size)
@@ -157,7 +160,7 @@ void pci_host_init(struct pci_host *host, const struct bus_ops *reset_ops, void 
 	*host = (struct pci_host){.reset_ops = reset_ops, .reset_device = reset_device};
 	(void)pthread_mutex_init(&host->lock, NULL); /* cannot fail without attributes */
 	pci_device_init(&host->bridge, NULL, &identity);
-	host->devices[0] = &host->bridge;
+	host->devices[0][0] = &host->bridge;
 }
 
 void pci_host_fini(struct pci_host *host)
@@ -169,20 +172,35 @@ void pci_host_reset(struct pci_host *host)
 {
 	pthread_mutex_lock(&host->lock);
 	host->address = 0;
-	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++)
-		if (host->devices[slot])
-			pci_device_reset(host->devices[slot]);
+	for (uint64_t routing_id = 0; routing_id < PCI_SLOTS * PCI_FUNCTIONS; routing_id++)
+		if (find_device(host, routing_id))
+			pci_device_reset(find_device(host, routing_id));
 	pthread_mutex_unlock(&host->lock);
 }
 
-int pci_host_attach(
-	struct pci_host *host, unsigned int slot, struct pci_device *device, struct err *err)
+/* PCI 3.0 6.2.1: header type bit 7; guests do not look for functions 1 to 7 without it. */
+static void mark_multi_function(struct pci_device *device)
 {
-	if (slot >= PCI_SLOTS)
-		return err_set(
-			err, EINVAL, "PCI: there is no slot %u, only 0 to %u", slot, PCI_SLOTS - 1);
-	if (host->devices[slot])
-		return err_set(err, EEXIST, "PCI: slot %u is taken", slot);
-	host->devices[slot] = device;
+	uint32_t type = pci_device_load(device, REG_HEADER_TYPE, 1);
+
+	pci_device_store(device, REG_HEADER_TYPE, 1, type | HEADER_MULTI_FUNCTION);
+}
+
+int pci_host_attach(struct pci_host *host, unsigned int slot, unsigned int function,
+	struct pci_device *device, struct err *err)
+{
+	if (slot >= PCI_SLOTS || function >= PCI_FUNCTIONS)
+		return err_set(err, EINVAL, "PCI: there is no place %02x.%u", slot, function);
+	if (host->devices[slot][function])
+		return err_set(err, EEXIST, "PCI: the place %02x.%u is taken", slot, function);
+	if (function) {
+		if (!host->devices[slot][0])
+			return err_set(err, EINVAL,
+				"PCI: nothing would be found at %02x.%u without a function 0", slot,
+				function);
+		mark_multi_function(host->devices[slot][0]);
+		mark_multi_function(device);
+	}
+	host->devices[slot][function] = device;
 	return 0;
 }

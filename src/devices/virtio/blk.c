@@ -412,16 +412,25 @@ void virtio_blk_destroy(struct virtio_blk *blk)
 	release(blk);
 }
 
-int virtio_blk_refresh_size(struct virtio_blk *blk, struct err *err)
+static void take_size(struct virtio_device *device, void *context)
 {
-	int r = 0;
+	const struct virtio_blk *blk = container_of(device, struct virtio_blk, device);
+	const uint64_t *size_bytes = context;
 
 	/* The first one's size is what the driver is told, and it comes last. */
-	for (unsigned int i = blk->lane_count; i > 0 && r >= 0; i--)
-		r = disk_refresh_size(blk->lanes[i - 1].disk, err);
+	for (unsigned int i = blk->lane_count; i > 0; i--)
+		disk_set_size(blk->lanes[i - 1].disk, *size_bytes);
+}
+
+int virtio_blk_refresh_size(struct virtio_blk *blk, struct err *err)
+{
+	uint64_t size_bytes;
+	int r = disk_measure(blk->disk, &size_bytes, err);
+
 	if (r < 0)
 		return err_prefix(err, r, "%s", blk->name);
-	if (r > 0)
-		virtio_device_config_changed(&blk->device);
-	return r;
+	if (size_bytes == disk_size_bytes(blk->disk))
+		return 0;
+	virtio_device_change_config(&blk->device, take_size, &size_bytes);
+	return 1;
 }

@@ -188,8 +188,10 @@ static void emergency_woken(void *context)
 	}
 }
 
-/* 5.3.4: at any time, before DRIVER_OK too. The I/O thread is the one that writes to the host; when
- * it is flooded with messages the byte goes out with the next one. */
+/* 5.3.4: whether or not the feature was accepted, and before there are queues. The I/O thread is
+ * the one that writes to the host; when it is flooded with messages the byte goes out with the next
+ * one.
+ */
 static void console_write_config(
 	struct virtio_device *device, uint32_t offset, const void *bytes, uint32_t size)
 {
@@ -262,6 +264,7 @@ static void console_init(
 	                            UINT64_C(1) << CONSOLE_F_EMERG_WRITE |
 	                            (uint64_t)!plain << CONSOLE_F_MULTIPORT,
 		.config_bytes = CONFIG_BYTES,
+		.takes_early_writes = true,
 		.queue_count = plain ? 2 : 2 * options->port_count + 2,
 		.queue_size_max = QUEUE_SIZE,
 		.gmem = options->gmem,
@@ -316,14 +319,23 @@ struct virtio_console_port *virtio_console_port(struct virtio_console *console, 
 	return &console->ports[index];
 }
 
+static void set_size(struct virtio_device *device, void *context)
+{
+	const uint32_t *size = context;
+
+	atomic_store(&console_of(device)->ports[0].size, *size);
+}
+
 void virtio_console_resize(struct virtio_console_port *port, uint16_t columns, uint16_t rows)
 {
 	uint32_t size = (uint32_t)rows << 16 | columns;
 
-	if (atomic_exchange(&port->size, size) == size)
+	if (atomic_load(&port->size) == size)
 		return;
 	if (port->index == 0)
-		virtio_device_config_changed(&port->console->device);
+		virtio_device_change_config(&port->console->device, set_size, &size);
+	else
+		atomic_store(&port->size, size);
 	console_port_wake(port);
 }
 

@@ -210,7 +210,8 @@ void virtio_device_write_config(
 		return;
 	(void)pthread_mutex_lock(&device->lock);
 	/* VIRTIO 1.2 3.1.1 step 4: not before the features are agreed upon. */
-	if (device->status == STATUS_FEATURED || device->status == STATUS_LIVE) {
+	if (device->status == STATUS_FEATURED || device->status == STATUS_LIVE ||
+		device->takes_early_writes) {
 		lock_config(device);
 		device->ops->write_config(device, offset, bytes, size);
 		unlock_config(device);
@@ -232,16 +233,10 @@ void virtio_device_change_config(struct virtio_device *device,
 	void (*change)(struct virtio_device *device, void *context), void *context)
 {
 	lock_config(device);
-	if (change)
-		change(device, context);
+	change(device, context);
 	device->config_generation++;
 	notify_configuration(device);
 	unlock_config(device);
-}
-
-void virtio_device_config_changed(struct virtio_device *device)
-{
-	virtio_device_change_config(device, NULL, NULL);
 }
 
 void virtio_device_break(struct virtio_device *device, unsigned int queue, const char *why)
