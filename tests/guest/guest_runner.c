@@ -25,7 +25,7 @@
 #define STATUS_SKIPPED 77
 
 #define COMMAND_WORDS_MAX  (CASE_WORDS_MAX + 8)
-#define PATIENCE_SECONDS   30
+#define PATIENCE_SECONDS   180
 #define FLOOD_LINE_BYTES   64
 #define DISKS_MAX          2
 #define DISK_BYTES         (64L << 20)

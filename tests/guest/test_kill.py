@@ -18,7 +18,7 @@ HULL, FIRMWARE = sys.argv[1], Path(sys.argv[2])
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 50
 SEED = random.SystemRandom().randrange(1 << 32)
 INSIDE = "HULL_TEST_KILL_INSIDE"  # set in the mount namespace of the full-disk test
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 def wait_for(log, text, process):
