@@ -41,6 +41,47 @@ static void run_entropy(struct scene *scene, const struct hostile_case *self)
 	report_expect(scene->report, bystander_up(entropy), "entropy does not come up again");
 }
 
+/* VIRTIO 1.2 2.7.9: with VIRTIO_F_IN_ORDER buffers are used in the order in which they were made
+ * available, and a used element may stand for those before it as well, if they are full. a buffers
+ * of b bytes, the last of them not writable if c is set. */
+static void run_entropy_in_order(struct scene *scene, const struct hostile_case *self)
+{
+	struct bystander *entropy = bystander_find(VIRTIO_ENTROPY, false);
+	struct vring *ring = &entropy->ring;
+	uint16_t count = (uint16_t)self->a, expected = 0, id = 0;
+	uint64_t start = board_clock();
+	uint32_t length;
+
+	if (!virtio_negotiate(entropy->device, FEATURE_IN_ORDER) ||
+		!report_expect(scene->report, entropy->device->accepted & FEATURE_IN_ORDER,
+			"the feature is not there"))
+		return;
+	vring_place(ring, ring->areas[AREA_DESCRIPTOR], 0, ring->size, false, false);
+	vring_configure(ring, entropy->device);
+	entropy->device->transport->enable(entropy->device, 1);
+	virtio_driver_ok(entropy->device);
+	for (uint16_t i = 0; i < count; i++) {
+		const struct vring_buffer buffer = {(uintptr_t)stage.data + i * self->b,
+			(uint32_t)self->b, !(self->c && i + 1 == count)};
+
+		vring_add(ring, i, &buffer, 1);
+	}
+	virtio_notify(entropy->device, 0);
+	while (expected < count) {
+		if (virtio_is_late(start)) {
+			report_expect(scene->report, false, "%u of %u are used", expected, count);
+			break;
+		}
+		if (!vring_take_used(ring, &id, &length))
+			continue;
+		if (!report_expect(scene->report, id >= expected && id < count,
+			    "buffer %u is used before buffer %u", id, expected))
+			break;
+		expected = (uint16_t)(id + 1);
+	}
+	report_expect(scene->report, bystander_up(entropy), "entropy does not come up again");
+}
+
 /* Raw bytes of a control message to the console's control queue. */
 struct control {
 	uint32_t id;
@@ -148,6 +189,8 @@ static const struct hostile_case cases[] = {
 	ENTROPY("empty-buffer", 0, 1, AT_DATA),
 	ENTROPY("of-64-kib", DATA_BYTES, 1, AT_DATA),
 	ENTROPY("in-hole", LENGTH, 1, AT_HOLE),
+	{"entropy-in-order", NEED_ENTROPY, run_entropy_in_order, NULL, 16, LENGTH, 0},
+	{"entropy-in-order-readable", NEED_ENTROPY, run_entropy_in_order, NULL, 16, LENGTH, 1},
 	ENTROPY("of-4-gib", 0xffffffff, 1, AT_DATA),
 	CONSOLE("transmit-writable", CONSOLE_TRANSMIT, 1, 0, 0, 0, 12),
 	CONSOLE("transmit-empty", CONSOLE_TRANSMIT, 0, 0, 0, 0, 0),

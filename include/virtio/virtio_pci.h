@@ -34,6 +34,7 @@ struct virtio_pci;
 struct virtio_pci_wiring {
 	struct irq irq; /* INTA, level-triggered; without one there is no INTx */
 	struct msi_sink msi;
+	unsigned int vectors_max; /* 0: one for each queue, and one more */
 	/* pci->pci.bars[index] has moved. With the host bridge's lock held. May be NULL. */
 	void (*bar_changed)(void *owner, struct virtio_pci *pci, unsigned int index);
 	void *owner;

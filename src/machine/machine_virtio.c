@@ -31,6 +31,7 @@
 #define PCI_FREE_SLOTS      (PCI_SLOTS - 1) /* slot 0 is the host bridge */
 #define PCI_DEVICES_MAX     (PCI_FREE_SLOTS * PCI_FUNCTIONS)
 #define QUEUES_OF_ALL_DISKS 192 /* unless somebody says how many a disk has */
+#define VECTORS_OF_A_CPU    190 /* that a guest may have left for devices; x86 has 256 in all */
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
@@ -68,6 +69,7 @@ struct machine_virtio {
 	bool has_lines;
 	struct virtio_slot **slots; /* owned, each at a fixed place */
 	unsigned int slot_count, slots_max;
+	unsigned int vectors_used;   /* by drivers that have a queue for each CPU at most */
 	struct machine_ports *ports; /* of one of the slots, or NULL */
 	struct size_watch sizes;
 };
@@ -149,6 +151,21 @@ static void bar_changed(void *owner, struct virtio_pci *pci, unsigned int index)
 		set_doorbells(slot, bar->base, true);
 }
 
+/* A device that a guest has no vectors left for would not work at all; with less in its table than
+ * drivers want it has its interrupt line. */
+static unsigned int choose_vectors(struct virtio_slot *slot)
+{
+	struct machine_virtio *virtio = slot->virtio;
+	const unsigned int cpus = virtio->machine->config->cpu_count;
+	const unsigned int queues = slot->device->queue_count;
+	const unsigned int used = (queues < cpus ? queues : cpus) + 1;
+
+	if (virtio->vectors_used + used > cpus * VECTORS_OF_A_CPU)
+		return 1;
+	virtio->vectors_used += used;
+	return queues + 1;
+}
+
 /* One device a slot if there are enough slots, else as many in each as it takes. Guests find them
  * in the order of their places, and name disks after it. */
 static int put_on_pci(struct virtio_slot *slot, struct err *err)
@@ -158,19 +175,21 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 	const unsigned int pci_slot = slot->index / each + 1;
 	const unsigned int function = slot->index % each;
 	const unsigned int routing_id = pci_slot * PCI_FUNCTIONS + function;
+	const unsigned int vectors = choose_vectors(slot);
 	const struct virtio_pci_wiring wiring = {
 		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS],
 			pci_slot / PCI_PINS * PCI_FUNCTIONS + function),
 		.msi = {.set_vector = set_vector, .fire = fire, .owner = slot},
+		.vectors_max = vectors,
 		.bar_changed = bar_changed,
 		.owner = slot,
 	};
 	int r = 0;
 
-	slot->vectors = calloc(slot->device->queue_count + 1, sizeof(slot->vectors[0]));
+	slot->vectors = calloc(vectors, sizeof(slot->vectors[0]));
 	if (!slot->vectors)
 		return err_set_errno(err, ENOMEM, "%s", slot->name);
-	for (unsigned int i = 0; r == 0 && i <= slot->device->queue_count; i++) {
+	for (unsigned int i = 0; r == 0 && i < vectors; i++) {
 		r = msi_vector_init(&slot->vectors[i], &virtio->messages, routing_id, err);
 		slot->vector_count = i + (r == 0);
 	}

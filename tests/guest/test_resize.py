@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -53,6 +54,28 @@ class Resize(unittest.TestCase):
 
     def test_read_only_by_threads(self):
         self.check(",ro", "--io-engine=threads")
+
+    def test_under_load(self):
+        """The file shrinks and grows under requests: they may fail, hull and its guest may not."""
+        for engine in ("auto", "threads"):
+            for operation in ("randread", "randwrite"):
+                with self.subTest(engine=engine, operation=operation), \
+                        tempfile.NamedTemporaryFile(prefix="hull-resize-") as image:
+                    image.truncate(64 * MIB)
+                    process = subprocess.Popen(
+                        [HULL, "run", "-k", FIRMWARE / "disk-bench", "--debug-exit", "--timeout",
+                         "60s", "--io-engine", engine, "-d", image.name,
+                         "-p", f"op={operation} ms=2500 depth=16"],
+                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                        text=True)
+                    while process.poll() is None:
+                        os.truncate(image.name, MIB)
+                        time.sleep(0.05)
+                        os.truncate(image.name, 64 * MIB)
+                        time.sleep(0.05)
+                    output, errors = process.communicate()
+                    self.assertIn(process.returncode, (33, 35), (output, errors))
+                    self.assertIn("disk-bench: result", output)
 
 
 if __name__ == "__main__":

@@ -137,10 +137,12 @@ static void find_capabilities(void)
 	assert_int_equal(count, 6);
 }
 
-static int setup_with(bool intx)
+static int setup_with(bool intx, unsigned int vectors_max)
 {
-	struct virtio_pci_wiring wiring = {
-		.msi = fake_msi_sink(&msi), .bar_changed = record_bar, .owner = &msi};
+	struct virtio_pci_wiring wiring = {.msi = fake_msi_sink(&msi),
+		.vectors_max = vectors_max,
+		.bar_changed = record_bar,
+		.owner = &msi};
 
 	if (intx)
 		wiring.irq = fake_irq_line(&irq);
@@ -158,7 +160,7 @@ static int setup_with(bool intx)
 static int setup(void **state)
 {
 	(void)state;
-	return setup_with(true);
+	return setup_with(true, 0);
 }
 
 static int teardown(void **state)
@@ -217,7 +219,8 @@ static void set_up_queue(unsigned int queue, uint16_t size)
 	write_area(QUEUE_DRIVER, fake_area(queue, VIRTIO_QUEUE_DRIVER));
 	write_area(QUEUE_DEVICE, fake_area(queue, VIRTIO_QUEUE_DEVICE));
 	common_write(QUEUE_VECTOR, 2, queue + 1);
-	assert_int_equal(common_read(QUEUE_VECTOR, 2), queue + 1);
+	assert_int_equal(common_read(QUEUE_VECTOR, 2),
+		pci.msix.vector_count > queue + 1 ? queue + 1 : 0xffff);
 	common_write(QUEUE_ENABLE, 2, 1);
 }
 
@@ -373,6 +376,27 @@ static void test_vectors(void **state)
 	assert_int_equal(msi.vectors[3].fired, 2);
 }
 
+/* Fewer vectors than there are queues: all of them share what there is, or use the line. */
+static void test_one_vector(void **state)
+{
+	teardown(state);
+	setup_with(true, 1);
+	assert_int_equal(config_read(found.msix + 2, 2) & 0x7ff, 0);
+	go_live();
+	use_buffer(0);
+	assert_true(irq.level);
+	assert_int_equal(bar_read(found.isr, 1), 1);
+	assert_false(irq.level);
+	enable_msix();
+	common_write(QUEUE_SELECT, 2, 0);
+	common_write(QUEUE_VECTOR, 2, 0);
+	assert_int_equal(common_read(QUEUE_VECTOR, 2), 0);
+	use_buffer(0);
+	fake_change_config();
+	assert_int_equal(msi.vectors[0].fired, 2);
+	assert_false(irq.level);
+}
+
 static void test_intx(void **state)
 {
 	(void)state;
@@ -409,7 +433,7 @@ static void test_without_intx(void **state)
 {
 	(void)state;
 	teardown(NULL);
-	setup_with(false);
+	setup_with(false, 0);
 	assert_int_equal(config_read(0x3d, 1), 0);
 	go_live();
 	use_buffer(0);
@@ -711,6 +735,7 @@ int main(void)
 		test(test_bars),
 		test(test_what_linux_does_with_msix),
 		test(test_vectors),
+		test(test_one_vector),
 		test(test_intx),
 		test(test_without_intx),
 		test(test_window),

@@ -270,6 +270,17 @@ static int describe(struct disk_file *file, const struct disk_options *options, 
 	return refuse_size(file->size_bytes, options, file->offset_alignment, err);
 }
 
+/* Some kernels let it be opened for writing and then refuse each write. */
+static int refuse_read_only_device(const struct disk_file *file, struct err *err)
+{
+	int read_only = 0;
+
+	if (!file->is_block_device || ioctl(file->fd, BLKROGET, &read_only) != 0 || !read_only)
+		return 0;
+	return err_set(err, EROFS,
+		"the block device is read-only: use it read-only (ro), or as ephemeral");
+}
+
 int disk_file_open(const struct disk_options *options, bool writable, struct disk_file *ret_file,
 	struct err *err)
 {
@@ -288,6 +299,8 @@ int disk_file_open(const struct disk_options *options, bool writable, struct dis
 	if (file.fd < 0)
 		return file.fd;
 	r = describe(&file, options, err);
+	if (r == 0 && writable)
+		r = refuse_read_only_device(&file, err);
 	if (r < 0)
 		return r;
 	if (!options->share) {

@@ -327,8 +327,9 @@ static int add_bars(struct virtio_pci *pci)
 
 static int add_parts(struct virtio_pci *pci)
 {
+	const unsigned int wanted = pci->device->queue_count + 1, most = pci->wiring.vectors_max;
 	struct msix_layout layout = {
-		.vector_count = pci->device->queue_count + 1,
+		.vector_count = most && most < wanted ? most : wanted,
 		.table_bar = VIRTIO_PCI_MSIX_BAR,
 		.pending_bar = VIRTIO_PCI_MSIX_BAR,
 		.pending_offset = PENDING_OFFSET,

@@ -169,6 +169,8 @@ int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_de
 		.ops = &rng_ops,
 		.name = options->name,
 		.device_id = VIRTIO_ID_ENTROPY,
+		/* One request after the other as it is. */
+		.offered_features = UINT64_C(1) << VIRTIO_F_IN_ORDER,
 		.queue_count = 1,
 		.queue_size_max = QUEUE_SIZE,
 		.gmem = options->gmem,

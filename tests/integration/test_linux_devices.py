@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Linux's own drivers find Hull's devices: many disks in order, a disk that changes its size, the
+size of a terminal.
+
+On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
+argv: the hull program, then names of cases (all of them by default).
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "scripts/lib"), str(HERE / "linux")]
+
+import kernel_modules  # noqa: E402
+from harness import Suite, fetched, run  # noqa: E402
+
+MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console")
+
+# start OPTION...: runs hull in the background, its output in $log. told WORDS: waits for a line of
+# the guest's. finish: the guest powers off.
+PRELUDE = """
+start()
+{
+	"$HULL" run --timeout 560s -k $FILES/kernel -i $FILES/initrd -m 512M "$@" >"$log" 2>&1 \\
+		</dev/null &
+	hull=$!
+}
+
+told()
+{
+	tries=5600
+	until grep -q "^guest: $*" "$log"; do
+		sleep 0.1
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] && kill -0 $hull || fail "no line 'guest: $*'"
+	done
+}
+
+finish()
+{
+	wait $hull || fail "exit status $?"
+	! grep 'guest: FAIL' "$log" || fail "the guest found something wrong"
+	! grep '^guest: warning .*virtio' "$log" || fail "a warning"
+	grep '^guest: ' "$log"
+}
+"""
+
+CASES = {
+    "many-disks": """
+number=0
+set --
+while [ $number -lt 120 ]; do
+	truncate -s 64K /tmp/disk$number
+	set -- "$@" -d /tmp/disk$number,serial=d$number
+	number=$((number + 1))
+done
+start "$@" -p "quiet device_test=many_disks"
+finish
+expect disks 120 in the wrong place 0
+expect functions 30
+# One CPU has not enough vectors for all of them: some of the four lines are in use.
+expect lines [1-4]
+""",
+    "resize": """
+truncate -s 64M /tmp/disk
+start -d /tmp/disk -p "quiet device_test=resize"
+told bytes 131072
+truncate -s 96M /tmp/disk
+told grown 196608
+truncate -s 32M /tmp/disk
+told done resize
+expect read 512; expect shrunk 65536; expect read 0
+grep -q 'guest: .vda. new size: 196608' "$log" || fail "Linux does not say so"
+finish
+""",
+    "terminal": """
+start --hvc pty -p "quiet device_test=terminal"
+told terminal
+pty=$(sed -n "s/^hull: port 'hvc' is \\\\(.*\\\\)/\\\\1/p" "$log")
+trap "" HUP # the pty becomes the terminal of whoever opens it
+stty cols 132 rows 43 <$pty || fail "no size for $pty"
+kill -WINCH $hull
+told window 43 132
+finish
+""",
+    "terminal-with-ports": """
+start --hvc pty --port agent=null --transport mmio -p "quiet device_test=terminal"
+told terminal
+pty=$(sed -n "s/^hull: port 'hvc' is \\\\(.*\\\\)/\\\\1/p" "$log")
+trap "" HUP # the pty becomes the terminal of whoever opens it
+stty cols 132 rows 43 <$pty || fail "no size for $pty"
+kill -WINCH $hull
+told window 43 132
+finish
+""",
+}
+
+
+def prepare(files):
+    found = fetched("6.1-cloud")
+    shutil.copy(found["kernel"], files / "kernel")
+    modules = files / "modules"
+    modules.mkdir()
+    with_dependencies = kernel_modules.Modules(found["modules"]).with_dependencies(MODULES)
+    for index, (name, content) in enumerate(with_dependencies):
+        (modules / f"{index:02}-{name}").write_bytes(content)
+    run(ROOT / "scripts/make-initrd", "--init", HERE / "linux/device-guest", "--add",
+        f"{modules}:/modules", files / "initrd")
+    shutil.rmtree(modules)
+
+
+def main(hull, *wanted):
+    cases = {name: PRELUDE + body for name, body in CASES.items()}
+    return Suite(hull, cases, len(cases), wanted).run(prepare)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
