@@ -5,6 +5,7 @@
 #include "machine.h"
 
 #include "arch.h"
+#include "config_net.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -26,17 +27,26 @@ static bool has_key(const char *words, const char *word)
 	return false;
 }
 
+static void add_word(struct text *line, const char *word)
+{
+	text_addf(line, "%s%s", line->length ? " " : "", word);
+}
+
 void machine_command_line(const struct config *config, struct text *line)
 {
 	const char *user = config->append ? config->append : "";
 	const char *const *words = arch_command_line_words(config->console != CONFIG_CONSOLE_NULL);
 
-	for (; !config->append_only && *words; words++) {
-		if (has_key(user, *words))
-			continue;
-		text_add(line, *words);
-		if (words[1] || *user)
-			text_add(line, " ");
+	for (; !config->append_only && *words; words++)
+		if (!has_key(user, *words))
+			add_word(line, *words);
+	if (config->ip && !config->append_only && !has_key(user, "ip=")) {
+		cleanup_text struct text ip = {0};
+
+		config_ip_word(config->ip, &ip);
+		add_word(line, text_string(&ip));
+		line->failed |= ip.failed;
 	}
-	text_add(line, user);
+	if (*user)
+		add_word(line, user);
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "config_disk.h"
+#include "config_net.h"
 #include "config_port.h"
 
 #include <errno.h>
@@ -41,6 +42,8 @@ void config_fini(struct config *config)
 	for (unsigned int i = 0; i < config->disk_count; i++)
 		config_disk_fini(&config->disks[i]);
 	free(config->disks);
+	config_nets_fini(config);
+	free(config->ip);
 	config_ports_fini(config);
 	*config = (struct config){0};
 }
@@ -110,6 +113,8 @@ int config_validate(struct config *config, struct err *err)
 		return err_set(err, EINVAL,
 			"a console of kind file or socket, and no other, needs a path");
 	r = validate_stdio(config, err);
+	if (r == 0)
+		r = config_nets_validate(config, err);
 	if (r < 0)
 		return r;
 	if (memcmp(config->uuid, nil, sizeof(nil)) == 0)

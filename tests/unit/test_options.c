@@ -91,7 +91,7 @@ static void wrong_words_are_named(void **state)
 		{{"-d", "x,qcow2"},
 			"--disk: 'qcow2' is not one of ro, direct, ephemeral[=SIZE], cache=, "
 			"serial=, queues=, rate=, iops="},
-		{{"-n"}, "unknown option '-n': see 'hull help run'"},
+		{{"-x"}, "unknown option '-x': see 'hull help run'"},
 		{{"-vx"}, "unknown option '-x': see 'hull help run'"},
 		{{"-\xc3\xa9"}, "unknown option '-?': see 'hull help run'"},
 		{{"-kernel", "x"}, "unknown option '-kernel': did you mean '--kernel'?"},
