@@ -308,7 +308,7 @@ static int set_kind(struct config_net *net, char *first, struct err *err)
 	}
 	return err_set(err, EINVAL,
 		"'%.40s' is not one of none, tap, tap=NAME, tap=fd:N, socket=PATH, socket=fd:N, "
-	        "user, "
+		"user, "
 		"passt",
 		first);
 }
