@@ -7,7 +7,8 @@
  * follows it (the next lengths, and small frames) into `ahead`, from where it is copied. A frame
  * that has not come wholly waits there, too: the caller sees whole frames only.
  *
- * Sending: what the socket does not take of a frame is copied to `behind` and goes first.
+ * Sending: what the socket does not take of a frame is copied to `behind`, and goes as soon as it
+ * can, before anything else.
  *
  * With a listener one peer is served at a time; while there is one, others wait in its backlog.
  */
@@ -39,6 +40,8 @@ struct net_stream {
 	size_t ahead_start, ahead_bytes;
 	uint8_t behind[LENGTH_BYTES + NET_FRAME_MAX]; /* to be sent, likewise */
 	size_t behind_start, behind_bytes;
+	struct io_poll behind_poll;
+	bool is_flushing; /* the poll is started */
 };
 
 static struct net_stream *to_stream(struct net *net)
@@ -182,6 +185,41 @@ static int flush_behind(struct net_stream *stream)
 	return 0;
 }
 
+static void flush_later(struct net_stream *stream);
+
+static void behind_ready(struct io_poll *poll, short revents)
+{
+	struct net_stream *stream = poll->owner;
+	int r;
+
+	(void)revents; /* an error is the write's, too */
+	stream->is_flushing = false;
+	r = flush_behind(stream);
+	if (r == -EAGAIN)
+		flush_later(stream);
+	else if (r < 0)
+		net_link_lost(&stream->net, r);
+}
+
+static void flush_later(struct net_stream *stream)
+{
+	if (stream->is_flushing)
+		return;
+	stream->is_flushing = true;
+	stream->behind_poll = (struct io_poll){.fd = stream->net.pairs[0].fd,
+		.events = POLLOUT,
+		.ready = behind_ready,
+		.owner = stream};
+	io_poll_start(stream->net.io_thread, &stream->behind_poll);
+}
+
+static void stop_flushing(struct net_stream *stream)
+{
+	if (stream->is_flushing)
+		io_poll_cancel(stream->net.io_thread, &stream->behind_poll);
+	stream->is_flushing = false;
+}
+
 static ssize_t send_frame(int fd, struct iovec *iov, unsigned int iov_count)
 {
 	struct msghdr message = {.msg_iov = iov, .msg_iovlen = iov_count};
@@ -212,6 +250,7 @@ static int stream_send(
 		stream->behind_bytes = net_iov_read(
 			iov, iov_count, (size_t)r, stream->behind, sizeof(stream->behind));
 		stream->behind_start = 0;
+		flush_later(stream);
 	}
 	iov[0] = header;
 	return r < 0 ? (int)r : 0;
@@ -261,6 +300,7 @@ static void stream_lost(struct net *net)
 {
 	struct net_stream *stream = to_stream(net);
 
+	stop_flushing(stream);
 	fd_close(&net->pairs[0].fd);
 	stream->ahead_start = stream->ahead_bytes = 0;
 	stream->behind_start = stream->behind_bytes = 0;
@@ -271,6 +311,7 @@ static void stream_stopping(struct net *net)
 {
 	struct net_stream *stream = to_stream(net);
 
+	stop_flushing(stream);
 	if (stream->is_listening)
 		io_poll_cancel(net->io_thread, &stream->listener_poll);
 	stream->is_listening = false;

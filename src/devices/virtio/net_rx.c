@@ -77,7 +77,8 @@ static void add_chain(struct net_rx *rx, struct chain *chain)
 /* No more can be held. */
 static bool is_full(const struct net_rx *rx)
 {
-	return rx->chain_count == NET_QUEUE_SIZE ||
+	/* The size is frozen while the queue is enabled. */
+	return rx->chain_count >= rx->net->device.queues[net_rx_queue(rx->pair)].config.size ||
 	       rx->iov_count + NET_QUEUE_SIZE + 1 > NET_RX_IOV_MAX;
 }
 
