@@ -43,7 +43,7 @@ jobs_of_host=
 # words TESTS [ADDRESS [PEER]]: for the guest's command line.
 words()
 {
-	echo "quiet net_test=$1 net_own=192.168.77.${2:-2}/24 net_peer=192.168.77.${3:-1} net_megabytes=${MEGABYTES:-32}"
+	echo "quiet net_test=$1 net_own=192.168.77.${2:-2}/24 net_peer=192.168.77.${3:-1} net_megabytes=${MEGABYTES:-16}"
 }
 
 # make_tap OPTION...: as an administrator would, for the user of hull.
@@ -58,7 +58,9 @@ make_tap()
 start_servers()
 {
 	iperf3 -s -D >/dev/null 2>&1
-	(nc -l -p 5001 >/tmp/from_guest; nc -l -p 5002 </tmp/from_guest) &
+	# The nc of busybox ends when the other side ends its sending: nobody does before the last byte.
+	mkfifo /tmp/hold.$$
+	(nc -l -p 5001 <>/tmp/hold.$$ >/tmp/from_guest; nc -l -p 5002 </tmp/from_guest) &
 	jobs_of_host="$jobs_of_host $!"
 }
 
@@ -119,7 +121,7 @@ expect mtu 9000; expect large ping 3
 make_tap
 tc qdisc add dev $TAP root netem loss 2% delay 1ms || fail "no netem"
 start_servers
-MEGABYTES=8 
+MEGABYTES=4
 boot 0 $GUEST -n tap=$TAP -p "$(words up,ping_peer,checksums)"
 check_guest; check_sums
 """,
