@@ -216,9 +216,9 @@ static const struct net_word {
 	{"bridge", TAP, true, set_bridge},
 	{"listen", SOCKET, false, set_listen},
 	{"peer", SOCKET, true, set_peer},
-	{"restrict", USER, true, set_restrict},
+	{"restrict", USER | PASST, true, set_restrict},
 	{"publish", USER | PASST, true, set_publish},
-	{"dns", USER, true, set_dns},
+	{"dns", PASST, true, set_dns},
 	{"antispoof", ALL, false, set_antispoof},
 	{"rx-rate", ALL, true, set_rx_rate},
 	{"tx-rate", ALL, true, set_tx_rate},
@@ -308,7 +308,7 @@ static int set_kind(struct config_net *net, char *first, struct err *err)
 	}
 	return err_set(err, EINVAL,
 		"'%.40s' is not one of none, tap, tap=NAME, tap=fd:N, socket=PATH, socket=fd:N, "
-	        "user, "
+		"user, "
 		"passt",
 		first);
 }
@@ -373,7 +373,7 @@ static void show_words(const struct config_net *net, struct text *text)
 		text_add(text, ",listen");
 	if (net->peer)
 		text_addf(text, ",peer=%s", net->peer);
-	if (net->kind == CONFIG_NET_USER && !net->restrict_host)
+	if (!net->restrict_host)
 		text_add(text, ",restrict=off");
 	for (unsigned int i = 0; i < net->publish_count; i++) {
 		text_add(text, ",publish=");
