@@ -46,8 +46,8 @@ enum config_key {
 };
 
 /* value: NULL for the keys that are switches. A key given again replaces its value; APPEND adds
- * words, DISK a disk and NET a NIC instead, and CMDLINE replaces all words given so far. -EINVAL or -ENOMEM;
- * the config is unchanged then. */
+ * words, DISK a disk and NET a NIC instead, and CMDLINE replaces all words given so far. -EINVAL or
+ * -ENOMEM; the config is unchanged then. */
 must_check int config_set(
 	struct config *config, enum config_key key, const char *value, struct err *err);
 
