@@ -14,7 +14,8 @@
 
 struct net_helper {
 	pid_t pid;     /* 0: none */
-	int status_fd; /* owned; -1: none. What the process has to say before it is ready */
+	int status_fd; /* owned, while pid is not 0; -1: none. What the process has to say before it
+	                  is ready */
 	enum config_net_kind kind;
 };
 
@@ -26,14 +27,15 @@ struct net_helper {
  */
 #define NET_HELPER_COMMAND "net-helper"
 
-/* Starts the process for the index-th NIC; before other threads exist, from the thread that stays.
+/* Starts the process for the index-th NIC; from the main thread, with whose end user's is killed.
  * ret_fd: the stream, owned by the caller; frames may be written before net_helper_wait returns.
  * What cannot work (no libslirp in this build, no passt) is told by the one or the other. */
 must_check int net_helper_start(const struct config *config, unsigned int index,
 	struct net_helper *ret_helper, int *ret_fd, struct err *err);
 
-/* Waits until the network is there: 0, or why it cannot be, as a sentence. */
+/* Waits until the network is there: 0, or why it cannot be, as a sentence. Once. An empty one (all
+ * zero) is there. */
 must_check int net_helper_wait(struct net_helper *helper, struct err *err);
 
-/* The caller has closed the stream, or is about to. An empty one (all zero) is nothing to stop. */
+/* The caller has closed the stream, or is about to. An empty one is nothing to stop. */
 void net_helper_stop(struct net_helper *helper);

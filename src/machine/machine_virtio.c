@@ -9,6 +9,7 @@
 #include "io_thread.h"
 #include "log.h"
 #include "machine_internal.h"
+#include "machine_net.h"
 #include "machine_ports.h"
 #include "msi.h"
 #include "shared_line.h"
@@ -33,7 +34,8 @@ struct virtio_slot {
 	struct disk *disk;            /* owned; NULL: not a disk */
 	struct virtio_blk *blk;       /* owned; NULL: not a disk */
 	struct machine_ports *ports;  /* owned; NULL: not a console */
-	struct virtio_device *device; /* owned by blk or ports, else by the slot */
+	struct machine_net *net;      /* owned; NULL: not a NIC */
+	struct virtio_device *device; /* owned by blk, ports or net, else by the slot */
 	bool has_transport;
 	struct virtio_pci pci;
 	struct virtio_mmio mmio;
@@ -204,6 +206,8 @@ static void destroy_slot(struct virtio_slot *slot)
 		virtio_blk_destroy(slot->blk);
 	else if (slot->ports)
 		machine_ports_destroy(slot->ports);
+	else if (slot->net)
+		machine_net_destroy(slot->net);
 	else if (slot->device)
 		slot->device->ops->destroy(slot->device);
 	disk_close(slot->disk);
@@ -294,6 +298,28 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	return put_in_place(slot, err);
 }
 
+static int add_net(struct machine_virtio *virtio, unsigned int number, struct err *err)
+{
+	struct virtio_slot *slot = add_slot(virtio, "NIC", number, err);
+	struct virtio_fault_sink sink = {.broken = device_broken, .owner = slot};
+	int r;
+
+	if (!slot)
+		return -ENOSPC;
+	r = machine_net_create(
+		virtio->machine, number, slot->name, thread_for(slot), &sink, &slot->net, err);
+	if (r < 0)
+		return r;
+	slot->device = machine_net_device(slot->net);
+	return put_in_place(slot, err);
+}
+
+/* --net none is none. */
+static unsigned int count_nets(const struct config *config)
+{
+	return config->net_count && config->nets[0].kind != CONFIG_NET_NONE ? config->net_count : 0;
+}
+
 static int add_rng(struct machine_virtio *virtio, struct err *err)
 {
 	struct virtio_rng_options options = {.gmem = &virtio->machine->gmem};
@@ -380,6 +406,8 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = create_io_threads(virtio, err);
 	for (unsigned int i = 0; r == 0 && i < config->disk_count; i++)
 		r = add_disk(virtio, i, err);
+	for (unsigned int i = 0; r == 0 && i < count_nets(config); i++)
+		r = add_net(virtio, i, err);
 	if (r == 0 && config->rng)
 		r = add_rng(virtio, err);
 	if (r == 0 && (config->has_hvc || config->port_count))
@@ -391,7 +419,7 @@ int machine_virtio_create(
 	struct machine *machine, struct machine_virtio **ret_virtio, struct err *err)
 {
 	const struct config *config = machine->config;
-	const unsigned int count = config->disk_count + config->rng +
+	const unsigned int count = config->disk_count + count_nets(config) + config->rng +
 	                           (config->has_hvc || config->port_count);
 	struct machine_virtio *virtio;
 	int r;
@@ -452,6 +480,16 @@ int machine_virtio_connect(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
+int machine_virtio_wait(struct machine_virtio *virtio, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; virtio && r == 0 && i < virtio->slot_count; i++)
+		if (virtio->slots[i]->net)
+			r = machine_net_wait(virtio->slots[i]->net, err);
+	return r;
+}
+
 int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 {
 	return virtio && virtio->ports ? machine_ports_start(virtio->ports, err) : 0;
@@ -459,6 +497,9 @@ int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 
 void machine_virtio_finish(struct machine_virtio *virtio)
 {
+	for (unsigned int i = 0; virtio && i < virtio->slot_count; i++)
+		if (virtio->slots[i]->net)
+			machine_net_report(virtio->slots[i]->net);
 	if (virtio && virtio->ports)
 		machine_ports_finish(virtio->ports);
 }
