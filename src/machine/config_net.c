@@ -321,6 +321,9 @@ static int check_net(const struct config_net *net, struct err *err)
 		return err_set(err, EINVAL, "peer goes with a socket's path, not with fd:N");
 	if (net->fd >= 0 && net->bridge)
 		return err_set(err, EINVAL, "bridge goes with a tap's name, not with fd:N");
+	if (net->kind == CONFIG_NET_USER && net->mtu && net->mtu < CONFIG_NET_MTU_MIN_IPV6)
+		return err_set(err, EINVAL, "mtu=%u is less than user needs, which is %d", net->mtu,
+			CONFIG_NET_MTU_MIN_IPV6);
 	if (net->fd >= 0 && net->queue_count > 1)
 		return err_set(err, EINVAL, "tap=fd:N has one queue: give the tap by its name");
 	return 0;

@@ -52,6 +52,7 @@ def wait_for(condition):
 class Case(unittest.TestCase):
     def setUp(self):
         self.helpers = []
+        self.addCleanup(LAB.close, len(LAB.processes))
 
     def tearDown(self):
         for helper in self.helpers:
@@ -181,7 +182,7 @@ class Restrict(Case):
     def test_frames(self):
         helper = self.ready_helper()
         servers = [LAB.serve(what, address, port)
-                   for what, port in (("tcp_serve", PORT + 2), ("udp_serve", PORT + 3))
+                   for what, port in (("tcp_serve", PORT), ("udp_serve", PORT + 1))
                    for address in ("::", "0.0.0.0")]
         outside = LAB.serve("udp_serve", OUTSIDE, PORT, namespace=LAB.outside)
         helper.send(frames.arp_announcement())
@@ -189,11 +190,11 @@ class Restrict(Case):
                         HOST, HOST_OTHER, "255.255.255.255", "224.0.0.1", "::1", "::", GATEWAY6,
                         "fd00::3", "fd00::9", HOST6, "ff02::1", "::ffff:127.0.0.1",
                         f"::ffff:{HOST}", "::127.0.0.1", "fe80::2", "fe80::1"):
-            helper.send(frames.tcp_syn(address, PORT + 2))
-            helper.send(frames.udp(address, PORT + 3))
+            helper.send(frames.tcp_syn(address, PORT))
+            helper.send(frames.udp(address, PORT + 1))
             if ":" not in address:
-                helper.send(frames.udp(address, PORT + 3, options=b"\1\1\1\0"))
-                helper.send(frames.tcp_syn(address, PORT + 2, options=b"\x83\x03\x04\0"))
+                helper.send(frames.udp(address, PORT + 1, options=b"\1\1\1\0"))
+                helper.send(frames.tcp_syn(address, PORT, options=b"\x83\x03\x04\0"))
                 # In two fragments, the first of which is too short for the port.
                 helper.send(frames.ipv4(17, address, b"\x9c\x40", fragment=0x2000))
         # What came before this one was looked at when this one arrives.
@@ -202,11 +203,11 @@ class Restrict(Case):
         self.assert_untouched(servers)
 
     def test_off(self):
-        LAB.serve("tcp_serve", "127.0.0.1", PORT + 4)
-        LAB.serve("tcp_serve", HOST, PORT + 4)
+        LAB.serve("tcp_serve", "127.0.0.1", PORT)
+        LAB.serve("tcp_serve", HOST, PORT)
         guest = self.guest(",restrict=off")
         for address in (GATEWAY, HOST):
-            self.assertEqual(LAB.ask("tcp_ask", address, PORT + 4, "hello", namespace=guest),
+            self.assertEqual(LAB.ask("tcp_ask", address, PORT, "hello", namespace=guest),
                              "echo hello")
 
 
@@ -389,7 +390,7 @@ class Process(Case):
 
     def test_guest_that_does_not_read(self):
         """What the outside sends waits outside: the process does not grow."""
-        LAB.serve("tcp_serve", OUTSIDE, PORT + 5, namespace=LAB.outside)
+        LAB.serve("tcp_serve", OUTSIDE, PORT, namespace=LAB.outside)
         helper = self.ready_helper()
         guest = LAB.join_guest(helper.stream, MTU)
         bridge = LAB.processes[-1]
@@ -398,7 +399,7 @@ class Process(Case):
            "ip route add default via 10.0.2.2'")
         client = subprocess.Popen(
             ["nsenter", "-t", str(guest), "-n", laboratory.PYTHON, str(HERE / "net/peers.py"),
-             "tcp_fetch", OUTSIDE, str(PORT + 5), "9", str(BYTES)], stdout=subprocess.PIPE,
+             "tcp_fetch", OUTSIDE, str(PORT), "9", str(BYTES)], stdout=subprocess.PIPE,
             text=True)
         for _ in range(5):
             bridge.send_signal(signal.SIGSTOP)

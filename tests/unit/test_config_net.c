@@ -79,6 +79,7 @@ static void wrong_nics_are_named(void **state)
 		{"tap,antispoof=on", "antispoof takes no value, but was given 'on'"},
 		{"socket", "socket lacks its place: write socket=PATH or socket=fd:N"},
 		{"socket=s,listen,peer=t", "listen goes with a socket's path alone"},
+		{"user,mtu=1279", "mtu=1279 is less than user needs, which is 1280"},
 		{"user,restrict=no", "restrict='no' is neither on nor off"},
 		{"passt,dns=one.one", "dns='one.one' is not an IP address"},
 		{"user,publish=80",

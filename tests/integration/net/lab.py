@@ -96,14 +96,16 @@ class Lab:
         nsenter -t {self.outside} -n ip address add {OUTSIDE6}/64 dev out0 nodad
         nsenter -t {self.outside} -n ip link set out0 up""")
 
-    def close(self):
-        for process in reversed(self.processes):
+    def close(self, first=0):
+        """Ends what was started, from the first-th process on."""
+        ending = self.processes[first:]
+        del self.processes[first:]
+        for process in reversed(ending):
             process.kill()
             process.wait()
             for stream in (process.stdin, process.stdout):
                 if stream:
                     stream.close()
-        self.processes.clear()
 
     def start(self, words, namespace=None, **options):
         """A process that is ended with the laboratory; waits for the line that it is ready."""
