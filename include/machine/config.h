@@ -84,17 +84,18 @@ struct config_port {
 	char *path; /* of file and socket; the number of fd */
 };
 
-#define CONFIG_PORTS_MAX       30
-#define CONFIG_PORT_NAME_MAX   64
-#define CONFIG_DISKS_MAX       120
-#define CONFIG_DISK_QUEUES_MAX 16
-#define CONFIG_NETS_MAX        32
-#define CONFIG_NET_QUEUES_MAX  16
-#define CONFIG_NET_PUBLISH_MAX 256
-#define CONFIG_NET_MTU_MIN     68 /* VIRTIO 1.2 5.1.4.1 */
-#define CONFIG_NET_MTU_MAX     65520
-#define CONFIG_SERIAL_MAX      20
-#define CONFIG_IO_THREADS_MAX  64
+#define CONFIG_PORTS_MAX        30
+#define CONFIG_PORT_NAME_MAX    64
+#define CONFIG_DISKS_MAX        120
+#define CONFIG_DISK_QUEUES_MAX  16
+#define CONFIG_NETS_MAX         32
+#define CONFIG_NET_QUEUES_MAX   16
+#define CONFIG_NET_PUBLISH_MAX  256
+#define CONFIG_NET_MTU_MIN      68   /* VIRTIO 1.2 5.1.4.1 */
+#define CONFIG_NET_MTU_MIN_IPV6 1280 /* RFC 8200 5 */
+#define CONFIG_NET_MTU_MAX      65520
+#define CONFIG_SERIAL_MAX       20
+#define CONFIG_IO_THREADS_MAX   64
 
 #define CONFIG_CPUS_MAX         1024
 #define CONFIG_MEMORY_MIN_BYTES (UINT64_C(1) << 20)

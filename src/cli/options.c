@@ -198,9 +198,12 @@ const struct option option_table[] = {
 			"rx-rate=BYTES[/BURST] and tx-rate= (limits per second towards and from "
 			"the guest), pcap=FILE (a capture of what passes). Of tap: queues=N "
 			"(pairs), bridge=NAME. Of socket: listen, peer=PATH (datagrams to and from "
-			"that path). Of user: restrict=on|off, dns=ADDRESS; of user and passt: "
-			"publish=[ADDRESS:]HOST:GUEST[/udp], repeatable. Unless mac is given, the "
-			"address follows from the VM's UUID.",
+			"that path). Of user and passt: publish=[ADDRESS:]HOST:GUEST[/udp] "
+			"(repeatable: a port of the host, on 127.0.0.1 unless an address is given, "
+			"that leads into the guest), restrict=off (the guest may reach the host's "
+			"own addresses, its loopback as 10.0.2.2; passt bars the loopback alone); "
+			"of passt: dns=ADDRESS. The guest of user is 10.0.2.15 by DHCP, and in "
+			"fd00::/64. Unless mac is given, the address follows from the VM's UUID.",
 	},
 	{
 		.name = "ip",

@@ -216,9 +216,9 @@ static const struct net_word {
 	{"bridge", TAP, true, set_bridge},
 	{"listen", SOCKET, false, set_listen},
 	{"peer", SOCKET, true, set_peer},
-	{"restrict", USER, true, set_restrict},
+	{"restrict", USER | PASST, true, set_restrict},
 	{"publish", USER | PASST, true, set_publish},
-	{"dns", USER, true, set_dns},
+	{"dns", PASST, true, set_dns},
 	{"antispoof", ALL, false, set_antispoof},
 	{"rx-rate", ALL, true, set_rx_rate},
 	{"tx-rate", ALL, true, set_tx_rate},
@@ -321,6 +321,9 @@ static int check_net(const struct config_net *net, struct err *err)
 		return err_set(err, EINVAL, "peer goes with a socket's path, not with fd:N");
 	if (net->fd >= 0 && net->bridge)
 		return err_set(err, EINVAL, "bridge goes with a tap's name, not with fd:N");
+	if (net->kind == CONFIG_NET_USER && net->mtu && net->mtu < CONFIG_NET_MTU_MIN_IPV6)
+		return err_set(err, EINVAL, "mtu=%u is less than user needs, which is %d", net->mtu,
+			CONFIG_NET_MTU_MIN_IPV6);
 	if (net->fd >= 0 && net->queue_count > 1)
 		return err_set(err, EINVAL, "tap=fd:N has one queue: give the tap by its name");
 	return 0;
@@ -373,7 +376,7 @@ static void show_words(const struct config_net *net, struct text *text)
 		text_add(text, ",listen");
 	if (net->peer)
 		text_addf(text, ",peer=%s", net->peer);
-	if (net->kind == CONFIG_NET_USER && !net->restrict_host)
+	if (!net->restrict_host)
 		text_add(text, ",restrict=off");
 	for (unsigned int i = 0; i < net->publish_count; i++) {
 		text_add(text, ",publish=");

@@ -2,18 +2,22 @@
 #include "machine_net.h"
 
 #include "config_net.h"
+#include "fd.h"
 #include "log.h"
 #include "machine_internal.h"
+#include "net_helper.h"
 #include "virtio_net.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct machine_net {
 	const struct machine *machine;
-	const char *name; /* borrowed */
+	const char *name;         /* borrowed */
+	struct net_helper helper; /* of user and passt */
 	struct net *backend;
 	struct virtio_net *device;
 	struct log_limiter link_limiter;
@@ -47,12 +51,18 @@ static void capture_ended(void *owner, int code)
 		strerrordesc_np(-code));
 }
 
-static int open_backend(struct machine_net *net, const struct config_net *config, struct err *err)
+static bool has_helper(const struct config_net *config)
+{
+	return config->kind == CONFIG_NET_USER || config->kind == CONFIG_NET_PASST;
+}
+
+static int open_backend(
+	struct machine_net *net, const struct config_net *config, int helper_fd, struct err *err)
 {
 	const struct net_options options = {
 		.kind = config->kind == CONFIG_NET_TAP ? NET_TAP : NET_SOCKET,
 		.path = config->path,
-		.fd = config->fd,
+		.fd = has_helper(config) ? helper_fd : config->fd,
 		.listen = config->listen,
 		.peer = config->peer,
 		.bridge = config->bridge,
@@ -73,12 +83,20 @@ static int create(struct machine_net *net, unsigned int number, struct virtio_ne
 {
 	const struct config *config = net->machine->config;
 	const struct config_net *nic = &config->nets[number];
-	int r = open_backend(net, nic, err);
+	cleanup_fd int helper_fd = -1;
+	int r = 0;
 
+	if (has_helper(nic))
+		r = net_helper_start(config, number, &net->helper, &helper_fd, err);
+	if (r == 0)
+		r = open_backend(net, nic, take_fd(&helper_fd), err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", net->name);
+	if (has_helper(nic))
+		(void)snprintf(net->backend->name, sizeof(net->backend->name), "%s",
+			nic->kind == CONFIG_NET_USER ? "user" : "passt");
 	options->name = net->name;
-	options->mtu = nic->mtu;
+	options->mtu = has_helper(nic) && !nic->mtu ? NET_HELPER_MTU : nic->mtu;
 	options->antispoof = nic->antispoof;
 	options->backend = net->backend;
 	options->gmem = &net->machine->gmem;
@@ -107,6 +125,13 @@ int machine_net_create(struct machine *machine, unsigned int number, const char 
 	}
 	*ret_net = net;
 	return 0;
+}
+
+int machine_net_wait(struct machine_net *net, struct err *err)
+{
+	int r = net_helper_wait(&net->helper, err);
+
+	return r < 0 ? err_prefix(err, r, "%s", net->name) : 0;
 }
 
 struct virtio_device *machine_net_device(struct machine_net *net)
@@ -146,5 +171,6 @@ void machine_net_destroy(struct machine_net *net)
 		return;
 	virtio_net_destroy(net->device);
 	net_close(net->backend);
+	net_helper_stop(&net->helper);
 	free(net);
 }

@@ -16,6 +16,9 @@ struct machine_net;
 must_check int machine_net_create(struct machine *machine, unsigned int number, const char *name,
 	struct io_thread *io_thread, const struct virtio_fault_sink *fault_sink,
 	struct machine_net **ret_net, struct err *err);
+/* Until the network is there, where a process of its own brings it up; 0 or why it cannot be. */
+must_check int machine_net_wait(struct machine_net *net, struct err *err);
+
 struct virtio_device *machine_net_device(struct machine_net *net);
 
 /* Says what has passed and what was dropped, for --timing and --verbose; no vCPU runs. */

@@ -480,6 +480,16 @@ int machine_virtio_connect(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
+int machine_virtio_wait(struct machine_virtio *virtio, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; virtio && r == 0 && i < virtio->slot_count; i++)
+		if (virtio->slots[i]->net)
+			r = machine_net_wait(virtio->slots[i]->net, err);
+	return r;
+}
+
 int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 {
 	return virtio && virtio->ports ? machine_ports_start(virtio->ports, err) : 0;

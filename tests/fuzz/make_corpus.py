@@ -8,6 +8,7 @@ import gzip
 import lzma
 import pathlib
 import struct
+import sys
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 BASE = 0x1000000
@@ -297,6 +298,33 @@ def pci_scripts():
     yield "broken", live + bytes([BREAK, USE]) + write_common(20, 1, 0) + live + bytes([RESET])
 
 
+def net_frames():
+    """A control byte (fuzz_net_frames.c), then frames behind their lengths."""
+    sys.path.insert(0, str(CORPUS.parents[1] / "integration/net"))
+    import frames
+
+    def stream(control, *contents):
+        return bytes([control]) + b"".join(len(c).to_bytes(4, "big") + c for c in contents)
+
+    fragment = frames.ipv4(17, "198.51.100.2", b"\x9c\x40", fragment=0x2000)
+    answer = frames.udp("10.0.2.2", 40000, source_port=53)
+    yield from {
+        "tcp": stream(1, frames.tcp_syn("198.51.100.2", 80), frames.tcp_syn("198.51.100.1", 80)),
+        "tcp6": stream(1, frames.tcp_syn("2001:db8::2", 80), frames.tcp_syn("::1", 80)),
+        "udp_peers": stream(1, frames.ipv4(17, "10.0.2.15", b"\x9c\x40\x00\x35" + bytes(4),
+                                           source="10.0.2.2"), answer),
+        "services": stream(1, frames.udp("255.255.255.255", 67), frames.udp("10.0.2.3", 53),
+                           frames.ipv6(58, "ff02::2", b"\x85" + bytes(7)),
+                           frames.arp_announcement()),
+        "own": stream(1, *(frames.udp(a, 9) for a in ("127.0.0.1", "0.0.0.0", "224.0.0.1", "::1"))),
+        "fragment": stream(1, fragment, frames.udp("10.0.2.2", 67, options=b"\1" * 40)),
+        "open": stream(0, frames.tcp_syn("127.0.0.1", 80), fragment),
+        "pieces": stream(3 << 1 | 1, frames.tcp_syn("198.51.100.2", 80), b"", b"\0" * 13),
+        "length": stream(1) + b"\x00\x01\x10\x01",
+        "cut": stream(1, frames.udp("198.51.100.2", 9))[:-3],
+    }.items()
+
+
 def main():
     good = bzimage()
     write("bzimage", "good", good)
@@ -327,6 +355,8 @@ def main():
         write("virtio_mmio", name, data)
     for name, data in pci_scripts():
         write("virtio_pci", name, data)
+    for name, data in net_frames():
+        write("net_frames", name, data)
 
 
 if __name__ == "__main__":

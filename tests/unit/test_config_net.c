@@ -26,8 +26,8 @@ static void nics_are_set_and_shown(void **state)
 		{"socket=fd:3", "socket=fd:3"},
 		{"user", "user"},
 		{"user,restrict=on", "user"},
-		{"user,restrict=off,dns=9.9.9.9", "user,restrict=off,dns=9.9.9.9"},
-		{"user,dns=fd00::1", "user,dns=fd00::1"},
+		{"passt,restrict=off,dns=9.9.9.9", "passt,restrict=off,dns=9.9.9.9"},
+		{"passt,dns=fd00::1", "passt,dns=fd00::1"},
 		{"user,publish=8080:80,publish=0.0.0.0:53:5353/udp,publish=[::1]:1:65535/tcp",
 			"user,publish=8080:80,publish=0.0.0.0:53:5353/udp,publish=[::1]:1:65535"},
 		{"user,publish=127.0.0.1:1:2", "user,publish=1:2"},
@@ -79,8 +79,9 @@ static void wrong_nics_are_named(void **state)
 		{"tap,antispoof=on", "antispoof takes no value, but was given 'on'"},
 		{"socket", "socket lacks its place: write socket=PATH or socket=fd:N"},
 		{"socket=s,listen,peer=t", "listen goes with a socket's path alone"},
+		{"user,mtu=1279", "mtu=1279 is less than user needs, which is 1280"},
 		{"user,restrict=no", "restrict='no' is neither on nor off"},
-		{"user,dns=one.one", "dns='one.one' is not an IP address"},
+		{"passt,dns=one.one", "dns='one.one' is not an IP address"},
 		{"user,publish=80",
 			"publish='80': not [ADDRESS:]HOST_PORT:GUEST_PORT[/udp] with ports from 1 "
 			"to 65535"},
@@ -113,7 +114,7 @@ static void other_wrong_nics(void **state)
 		"tap,mac=5254:00:12:34:56", "tap,rx-rate=0", "tap,tx-rate=x",
 		"tap,pcap=", "user,publish=0:80", "user,publish=80:65536",
 		"user,publish=[::1:80:80", "user,publish=[127.0.0.1]:80:80", "user,publish=:80",
-		"user,queues=2", "passt,restrict=off", "none=x", ",tap", "tap,"};
+		"user,queues=2", "user,dns=9.9.9.9", "none=x", ",tap", "tap,"};
 
 	(void)state;
 	for (size_t i = 0; i < array_size(values); i++) {
