@@ -46,20 +46,63 @@ struct config_disk {
 	uint64_t operations_per_second, burst_operations;
 };
 
+enum config_net_kind {
+	CONFIG_NET_NONE,
+	CONFIG_NET_TAP,
+	CONFIG_NET_SOCKET,
+	CONFIG_NET_USER,
+	CONFIG_NET_PASST,
+};
+
+/* A port of the host's that leads into the guest. */
+struct config_publish {
+	bool udp;
+	char address[46]; /* of the host's, IPv4 or IPv6, as text */
+	uint16_t host_port, guest_port;
+};
+
+struct config_net {
+	enum config_net_kind kind;
+	char *path;  /* a tap's name, a socket's path; NULL: the kernel's choice of a name, or fd */
+	int fd;      /* inherited; -1: none */
+	bool listen; /* socket: wait for a peer */
+	char *peer;  /* socket: the peer's path, which makes it a socket of datagrams; NULL: none */
+	char *bridge; /* tap: put into this bridge; NULL: none */
+	bool has_mac;
+	uint8_t mac[6];
+	unsigned int mtu;         /* 0: the backend's */
+	unsigned int queue_count; /* pairs; 0: one */
+	bool antispoof;           /* drop what the guest sends with another source address */
+	uint64_t rx_bytes_per_second, rx_burst_bytes; /* towards the guest; 0: no limit */
+	uint64_t tx_bytes_per_second, tx_burst_bytes;
+	char *pcap_path; /* NULL: none */
+	/* user and passt: */
+	bool restrict_host; /* the host's own addresses cannot be reached */
+	struct config_publish *publish;
+	unsigned int publish_count;
+	char *dns; /* address of a server; NULL: the host's */
+};
+
 struct config_port {
 	char *name; /* NULL: the terminal */
 	enum config_console kind;
 	char *path; /* of file and socket; the number of fd */
 };
 
-#define CONFIG_PORTS_MAX       30
-#define CONFIG_PORT_NAME_MAX   64
-#define CONFIG_DISKS_MAX       120
-#define CONFIG_DISK_QUEUES_MAX 16
-#define CONFIG_SERIAL_MAX      20
-#define CONFIG_IO_THREADS_MAX  64
-#define CONFIG_IO_POLL_MAX_US  10000
-#define CONFIG_IO_POLL_AUTO    UINT_MAX
+#define CONFIG_PORTS_MAX        30
+#define CONFIG_PORT_NAME_MAX    64
+#define CONFIG_DISKS_MAX        120
+#define CONFIG_DISK_QUEUES_MAX  16
+#define CONFIG_NETS_MAX         32
+#define CONFIG_NET_QUEUES_MAX   16
+#define CONFIG_NET_PUBLISH_MAX  256
+#define CONFIG_NET_MTU_MIN      68   /* VIRTIO 1.2 5.1.4.1 */
+#define CONFIG_NET_MTU_MIN_IPV6 1280 /* RFC 8200 5 */
+#define CONFIG_NET_MTU_MAX      65520
+#define CONFIG_SERIAL_MAX       20
+#define CONFIG_IO_THREADS_MAX   64
+#define CONFIG_IO_POLL_MAX_US   10000
+#define CONFIG_IO_POLL_AUTO     UINT_MAX
 
 #define CONFIG_CPUS_MAX         1024
 #define CONFIG_MEMORY_MIN_BYTES (UINT64_C(1) << 20)
@@ -82,7 +125,10 @@ struct config {
 	char *console_path; /* of file and socket */
 	struct config_disk *disks;
 	unsigned int disk_count;
-	bool rng;                      /* an entropy device */
+	struct config_net *nets;
+	unsigned int net_count;
+	char *ip; /* auto or ADDRESS/PREFIX[,GATEWAY]; NULL: the kernel is told none */
+	bool rng; /* an entropy device */
 	uint64_t rng_bytes_per_second; /* 0: no limit */
 	bool has_hvc;
 	struct config_port hvc;    /* the virtio console's terminal */
@@ -106,6 +152,8 @@ struct config {
 void config_init(struct config *config);
 void config_fini(struct config *config);
 
+/* NICs that there are to be: --net none is none. */
+unsigned int config_nic_count(const struct config *config);
 /* How many virtio devices the machine has. */
 unsigned int config_virtio_count(const struct config *config);
 

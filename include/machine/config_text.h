@@ -26,6 +26,8 @@ enum config_key {
 	CONFIG_KEY_CPU,
 	CONFIG_KEY_CONSOLE,
 	CONFIG_KEY_DISK,
+	CONFIG_KEY_NET,
+	CONFIG_KEY_IP,
 	CONFIG_KEY_RNG,
 	CONFIG_KEY_HVC,
 	CONFIG_KEY_PORT,
@@ -45,8 +47,8 @@ enum config_key {
 };
 
 /* value: NULL for the keys that are switches. A key given again replaces its value; APPEND adds
- * words and DISK a disk instead, and CMDLINE replaces all words given so far. -EINVAL or -ENOMEM;
- * the config is unchanged then. */
+ * words, DISK a disk and NET a NIC instead, and CMDLINE replaces all words given so far. -EINVAL or
+ * -ENOMEM; the config is unchanged then. */
 must_check int config_set(
 	struct config *config, enum config_key key, const char *value, struct err *err);
 

@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command command_run, command_doctor, command_version, command_help,
-	command_completion, command_man;
+	command_completion, command_man, command_net_helper;
 
 /* All of them, in the order of help; NULL behind the last. */
 extern const struct command *const command_table[];

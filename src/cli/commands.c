@@ -12,6 +12,7 @@ const struct command *const command_table[] = {
 	&command_version,
 	&command_help,
 	&command_man,
+	&command_net_helper,
 	NULL,
 };
 

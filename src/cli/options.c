@@ -181,6 +181,41 @@ const struct option option_table[] = {
 			"second or so.",
 	},
 	{
+		.name = "net",
+		.letter = 'n',
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_NET,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "KIND[,WORD]...",
+		.help = "a NIC; without one, or with none, there is no network",
+		.details =
+			"Kinds: none; tap[=NAME] (an interface of the host, made for the time of "
+			"the VM unless it exists) or tap=fd:N; socket=PATH (frames with their "
+			"length before them, as QEMU and passt speak, or datagrams) or "
+			"socket=fd:N; user (needs no privilege); passt. Words of all kinds: mac=, "
+			"mtu=, antispoof (the guest sends from its own address only), "
+			"rx-rate=BYTES[/BURST] and tx-rate= (limits per second towards and from "
+			"the guest), pcap=FILE (a capture of what passes). Of tap: queues=N "
+			"(pairs), bridge=NAME. Of socket: listen, peer=PATH (datagrams to and from "
+			"that path). Of user and passt: publish=[ADDRESS:]HOST:GUEST[/udp] "
+			"(repeatable: a port of the host, on 127.0.0.1 unless an address is given, "
+			"that leads into the guest), restrict=off (the guest may reach the host's "
+			"own addresses, its loopback as 10.0.2.2; passt bars the loopback alone); "
+			"of passt: dns=ADDRESS. The guest of user is 10.0.2.15 by DHCP, and in "
+			"fd00::/64. Unless mac is given, the address follows from the VM's UUID.",
+	},
+	{
+		.name = "ip",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_IP,
+		.commands = COMMAND_RUN,
+		.value = "ADDRESS",
+		.help = "tells the kernel its address: auto, or CIDR[,GATEWAY]",
+		.details = "Adds ip= to the kernel's command line, where kernels and initial RAM "
+			   "disks look for it: auto means DHCP. An ip= of --append wins.",
+	},
+	{
 		.name = "hvc",
 		.group = OPTION_GROUP_DISKS,
 		.key = CONFIG_KEY_HVC,

@@ -16,7 +16,8 @@ enum command_set {
 	COMMAND_HELP = 8,
 	COMMAND_COMPLETION = 16,
 	COMMAND_MAN = 32,
-	COMMAND_ALL = 63,
+	COMMAND_NET_HELPER = 64,
+	COMMAND_ALL = 127,
 };
 
 enum option_group {

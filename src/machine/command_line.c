@@ -5,6 +5,7 @@
 #include "machine.h"
 
 #include "arch.h"
+#include "config_net.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -58,5 +59,12 @@ void machine_command_line(const struct config *config, struct text *line)
 			add_word(line, *words);
 	if (!config->append_only && config->transport == CONFIG_TRANSPORT_MMIO_CMDLINE)
 		add_devices(config, line);
+	if (config->ip && !config->append_only && !has_key(user, "ip=")) {
+		cleanup_text struct text ip = {0};
+
+		config_ip_word(config->ip, &ip);
+		add_word(line, text_string(&ip));
+		line->failed |= ip.failed;
+	}
 	add_word(line, user);
 }

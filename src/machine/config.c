@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "config_disk.h"
+#include "config_net.h"
 #include "config_port.h"
 
 #include <errno.h>
@@ -42,6 +43,8 @@ void config_fini(struct config *config)
 	for (unsigned int i = 0; i < config->disk_count; i++)
 		config_disk_fini(&config->disks[i]);
 	free(config->disks);
+	config_nets_fini(config);
+	free(config->ip);
 	config_ports_fini(config);
 	*config = (struct config){0};
 }
@@ -91,9 +94,15 @@ static int validate_stdio(const struct config *config, struct err *err)
 	return 0;
 }
 
+unsigned int config_nic_count(const struct config *config)
+{
+	return config->net_count && config->nets[0].kind != CONFIG_NET_NONE ? config->net_count : 0;
+}
+
 unsigned int config_virtio_count(const struct config *config)
 {
-	return config->disk_count + config->rng + (config->has_hvc || config->port_count);
+	return config->disk_count + config_nic_count(config) + config->rng +
+	       (config->has_hvc || config->port_count);
 }
 
 int config_validate(struct config *config, struct err *err)
@@ -116,6 +125,8 @@ int config_validate(struct config *config, struct err *err)
 		return err_set(err, EINVAL,
 			"a console of kind file or socket, and no other, needs a path");
 	r = validate_stdio(config, err);
+	if (r == 0)
+		r = config_nets_validate(config, err);
 	if (r < 0)
 		return r;
 	if (memcmp(config->uuid, nil, sizeof(nil)) == 0)

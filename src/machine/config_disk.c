@@ -1,14 +1,13 @@
 /* See config_disk.h. */
 #include "config_disk.h"
 
+#include "config_words.h"
 #include "parse.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WORD_MAX 256
 
 void config_disk_fini(struct config_disk *disk)
 {
@@ -57,30 +56,6 @@ static int set_queues(struct config_disk *disk, const char *value, struct err *e
 	return 0;
 }
 
-/* RATE or RATE/BURST; bytes with a suffix, operations plainly. */
-static int set_limit(const char *name, const char *value, bool bytes, uint64_t *rate,
-	uint64_t *burst, struct err *err)
-{
-	char copy[64];
-	char *slash;
-	int r;
-
-	if (strlen(value) >= sizeof(copy))
-		return err_set(err, EINVAL, "%s='%.40s' is too long", name, value);
-	memcpy(copy, value, strlen(value) + 1);
-	slash = strchr(copy, '/');
-	if (slash)
-		*slash++ = '\0';
-	r = bytes ? parse_size_bytes(copy, 1, rate) : parse_u64(copy, UINT32_MAX, rate);
-	if (r == 0 && slash)
-		r = bytes ? parse_size_bytes(slash, 1, burst) : parse_u64(slash, UINT32_MAX, burst);
-	if (r < 0 || !*rate)
-		return err_set(err, EINVAL,
-			"%s='%.40s' is not a rate per second, or a rate and a burst as in %s", name,
-			value, bytes ? "50M/200M" : "1000/5000");
-	return 0;
-}
-
 static int set_ephemeral(struct config_disk *disk, const char *value, struct err *err)
 {
 	disk->ephemeral = true;
@@ -92,9 +67,9 @@ static int set_ephemeral(struct config_disk *disk, const char *value, struct err
 	return 0;
 }
 
-/* One word behind the path; value: NULL when it has no '='. */
-static int set_word(struct config_disk *disk, const char *name, const char *value, struct err *err)
+static int set_word(void *object, const char *name, const char *value, struct err *err)
 {
+	struct config_disk *disk = object;
 	static const char *const with_value[] = {"cache", "serial", "queues", "rate", "iops"};
 
 	for (size_t i = 0; i < array_size(with_value); i++)
@@ -113,10 +88,10 @@ static int set_word(struct config_disk *disk, const char *name, const char *valu
 	else if (strcmp(name, "queues") == 0)
 		return set_queues(disk, value, err);
 	else if (strcmp(name, "rate") == 0)
-		return set_limit(
+		return config_words_limit(
 			name, value, true, &disk->bytes_per_second, &disk->burst_bytes, err);
 	else if (strcmp(name, "iops") == 0)
-		return set_limit(name, value, false, &disk->operations_per_second,
+		return config_words_limit(name, value, false, &disk->operations_per_second,
 			&disk->burst_operations, err);
 	else
 		return err_set(err, EINVAL,
@@ -127,22 +102,11 @@ static int set_word(struct config_disk *disk, const char *name, const char *valu
 	return 0;
 }
 
-/* Takes the path, up to a comma that is not doubled; returns what follows the comma, or NULL. */
-static const char *take_path(const char *value, struct text *path)
-{
-	for (; *value; value++) {
-		if (*value == ',' && value[1] != ',')
-			return value + 1;
-		value += *value == ',';
-		text_add_bytes(path, value, 1);
-	}
-	return NULL;
-}
-
 static int parse_disk(struct config_disk *disk, const char *value, struct err *err)
 {
 	cleanup_text struct text path = {0};
-	const char *words = take_path(value, &path);
+	const char *words = config_words_first(value, &path);
+	int r;
 
 	if (!path.length)
 		return err_set(
@@ -150,24 +114,9 @@ static int parse_disk(struct config_disk *disk, const char *value, struct err *e
 	disk->path = text_take(&path);
 	if (!disk->path)
 		return err_set(err, ENOMEM, "out of memory");
-	while (words) {
-		size_t length = strcspn(words, ",");
-		char word[WORD_MAX];
-		char *equals;
-		int r;
-
-		if (length >= sizeof(word))
-			return err_set(err, EINVAL, "'%.40s...' is too long", words);
-		memcpy(word, words, length);
-		word[length] = '\0';
-		equals = strchr(word, '=');
-		if (equals)
-			*equals++ = '\0';
-		r = set_word(disk, word, equals, err);
-		if (r < 0)
-			return r;
-		words = words[length] ? words + length + 1 : NULL;
-	}
+	r = config_words_each(words, set_word, disk, err);
+	if (r < 0)
+		return r;
 	if (disk->ephemeral && disk->read_only)
 		return err_set(err, EINVAL, "a disk is either ro or ephemeral");
 	return 0;
@@ -194,15 +143,6 @@ int config_disk_set(void *config, const char *value, struct err *err)
 	return 0;
 }
 
-static void show_limit(struct text *text, const char *name, uint64_t rate, uint64_t burst)
-{
-	if (!rate)
-		return;
-	text_addf(text, ",%s=%" PRIu64, name, rate);
-	if (burst)
-		text_addf(text, "/%" PRIu64, burst);
-}
-
 bool config_disk_show(const void *config, unsigned int index, struct text *text)
 {
 	const struct config *all = config;
@@ -211,11 +151,7 @@ bool config_disk_show(const void *config, unsigned int index, struct text *text)
 	if (index >= all->disk_count)
 		return false;
 	disk = &all->disks[index];
-	for (const char *cursor = disk->path; *cursor; cursor++) {
-		if (*cursor == ',')
-			text_add(text, ",");
-		text_add_bytes(text, cursor, 1);
-	}
+	config_words_show_first(disk->path, text);
 	if (disk->read_only)
 		text_add(text, ",ro");
 	if (disk->direct)
@@ -230,7 +166,7 @@ bool config_disk_show(const void *config, unsigned int index, struct text *text)
 		text_addf(text, ",serial=%s", disk->serial);
 	if (disk->queue_count)
 		text_addf(text, ",queues=%u", disk->queue_count);
-	show_limit(text, "rate", disk->bytes_per_second, disk->burst_bytes);
-	show_limit(text, "iops", disk->operations_per_second, disk->burst_operations);
+	config_words_show_limit(text, "rate", disk->bytes_per_second, disk->burst_bytes);
+	config_words_show_limit(text, "iops", disk->operations_per_second, disk->burst_operations);
 	return true;
 }

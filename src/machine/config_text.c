@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "config_disk.h"
+#include "config_net.h"
 #include "config_port.h"
 #include "parse.h"
 
@@ -51,6 +52,11 @@ static bool show_string(const void *field, struct text *text)
 	if (string)
 		text_add(text, string);
 	return string != NULL;
+}
+
+static bool show_ip(const void *field, struct text *text)
+{
+	return show_string(&((const struct config *)field)->ip, text);
 }
 
 static int set_path(void *field, const char *value, struct err *err)
@@ -494,6 +500,8 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_CPU] = {FIELD(cpu_features), set_cpu, show_string, NULL},
 	[CONFIG_KEY_CONSOLE] = {0, set_console, show_console, NULL},
 	[CONFIG_KEY_DISK] = {0, config_disk_set, NULL, config_disk_show},
+	[CONFIG_KEY_NET] = {0, config_net_set, NULL, config_net_show},
+	[CONFIG_KEY_IP] = {0, config_ip_set, show_ip, NULL},
 	[CONFIG_KEY_HVC] = {0, config_hvc_set, NULL, config_hvc_show},
 	[CONFIG_KEY_PORT] = {0, config_port_set, NULL, config_port_show},
 	[CONFIG_KEY_RNG] = {0, set_rng, show_rng, NULL},

@@ -355,7 +355,11 @@ static int build_and_run(struct machine *machine, struct err *err)
 		return EXIT_STATUS_HULL;
 	if (machine_virtio_create(machine, &machine->virtio, err) < 0)
 		return EXIT_STATUS_INPUT;
-	if (create_guest(machine, err) < 0 || machine_console_start(machine, err) < 0 ||
+	if (create_guest(machine, err) < 0)
+		return EXIT_STATUS_HULL;
+	if (machine_virtio_wait(machine->virtio, err) < 0)
+		return EXIT_STATUS_INPUT;
+	if (machine_console_start(machine, err) < 0 ||
 		machine_virtio_start(machine->virtio, err) < 0)
 		return EXIT_STATUS_HULL;
 	for (;;) {

@@ -9,6 +9,7 @@
 #include "io_thread.h"
 #include "log.h"
 #include "machine_internal.h"
+#include "machine_net.h"
 #include "machine_ports.h"
 #include "msi.h"
 #include "shared_line.h"
@@ -35,7 +36,7 @@
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
-_Static_assert(CONFIG_DISKS_MAX + 2 <= PCI_DEVICES_MAX, "all that can be configured fits");
+_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 2 <= PCI_DEVICES_MAX, "all that can be configured fits");
 
 struct virtio_slot {
 	struct machine_virtio *virtio;
@@ -46,7 +47,8 @@ struct virtio_slot {
 	unsigned int disk_count;
 	struct virtio_blk *blk;       /* owned; NULL: not a disk */
 	struct machine_ports *ports;  /* owned; NULL: not a console */
-	struct virtio_device *device; /* owned by blk or ports, else by the slot */
+	struct machine_net *net;      /* owned; NULL: not a NIC */
+	struct virtio_device *device; /* owned by blk, ports or net, else by the slot */
 	bool has_transport;
 	struct virtio_pci pci;
 	struct virtio_mmio mmio;
@@ -244,6 +246,8 @@ static void destroy_slot(struct virtio_slot *slot)
 		virtio_blk_destroy(slot->blk);
 	else if (slot->ports)
 		machine_ports_destroy(slot->ports);
+	else if (slot->net)
+		machine_net_destroy(slot->net);
 	else if (slot->device)
 		slot->device->ops->destroy(slot->device);
 	for (unsigned int i = 0; i < slot->disk_count; i++)
@@ -376,6 +380,22 @@ static int add_disk(struct machine_virtio *virtio, unsigned int number, struct e
 	return put_in_place(slot, err);
 }
 
+static int add_net(struct machine_virtio *virtio, unsigned int number, struct err *err)
+{
+	struct virtio_slot *slot = add_slot(virtio, "NIC", number, err);
+	struct virtio_fault_sink sink = {.broken = device_broken, .owner = slot};
+	int r;
+
+	if (!slot)
+		return -ENOMEM;
+	r = machine_net_create(
+		virtio->machine, number, slot->name, thread_for(slot, 0), &sink, &slot->net, err);
+	if (r < 0)
+		return r;
+	slot->device = machine_net_device(slot->net);
+	return put_in_place(slot, err);
+}
+
 static int add_rng(struct machine_virtio *virtio, struct err *err)
 {
 	struct virtio_rng_options options = {
@@ -494,6 +514,8 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = create_io_threads(virtio, err);
 	for (unsigned int i = 0; r == 0 && i < config->disk_count; i++)
 		r = add_disk(virtio, i, err);
+	for (unsigned int i = 0; r == 0 && i < config_nic_count(config); i++)
+		r = add_net(virtio, i, err);
 	if (r == 0 && config->rng)
 		r = add_rng(virtio, err);
 	if (r == 0 && (config->has_hvc || config->port_count))
@@ -590,6 +612,16 @@ static int watch_sizes(struct machine_virtio *virtio, struct err *err)
 	return r;
 }
 
+int machine_virtio_wait(struct machine_virtio *virtio, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; virtio && r == 0 && i < virtio->slot_count; i++)
+		if (virtio->slots[i]->net)
+			r = machine_net_wait(virtio->slots[i]->net, err);
+	return r;
+}
+
 int machine_virtio_start(struct machine_virtio *virtio, struct err *err)
 {
 	int r;
@@ -607,6 +639,9 @@ struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio)
 
 void machine_virtio_finish(struct machine_virtio *virtio)
 {
+	for (unsigned int i = 0; virtio && i < virtio->slot_count; i++)
+		if (virtio->slots[i]->net)
+			machine_net_report(virtio->slots[i]->net);
 	if (virtio && virtio->ports)
 		machine_ports_finish(virtio->ports);
 }

@@ -20,6 +20,9 @@ void machine_virtio_destroy(struct machine_virtio *virtio); /* NULL is accepted 
 /* A VM has been made: connects what is at fixed addresses. */
 must_check int machine_virtio_connect(struct machine_virtio *virtio, struct err *err);
 
+/* Waits for networks that processes of their own bring up. */
+must_check int machine_virtio_wait(struct machine_virtio *virtio, struct err *err);
+
 /* Bytes flow between ports and host, and disks change their size, from now on. */
 must_check int machine_virtio_start(struct machine_virtio *virtio, struct err *err);
 

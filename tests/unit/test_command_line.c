@@ -84,11 +84,30 @@ static void devices(void **state)
 	text_fini(&line);
 }
 
+/* --ip is Hull's word, too. */
+static void address(void **state)
+{
+	char ip[] = "10.0.2.15/24,10.0.2.2", user[] = "quiet", own[] = "ip=off";
+	struct config config = {.ip = ip, .append = user};
+	cleanup_text struct text line = {0};
+	cleanup_text struct text yielding = {0};
+
+	(void)state;
+	machine_command_line(&config, &line);
+	assert_string_equal(text_string(&line), "console=ttyS0 panic=-1 reboot=panic_warm "
+						"ip=10.0.2.15::10.0.2.2:255.255.255.0:::off quiet");
+	config.append = own;
+	machine_command_line(&config, &yielding);
+	assert_string_equal(
+		text_string(&yielding), "console=ttyS0 panic=-1 reboot=panic_warm ip=off");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words),
 		cmocka_unit_test(devices),
+		cmocka_unit_test(address),
 	};
 
 	return cmocka_run_group_tests_name("command_line", tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void wrong_words_are_named(void **state)
 			"--disk: 'qcow2' is not one of ro, direct, ephemeral[=SIZE], cache=, "
 			"serial=, queues=, rate=, iops="},
 		{{"--transport=isa"}, "--transport: 'isa' is not one of pci, mmio, mmio-cmdline"},
-		{{"-n"}, "unknown option '-n': see 'hull help run'"},
+		{{"-x"}, "unknown option '-x': see 'hull help run'"},
 		{{"-vx"}, "unknown option '-x': see 'hull help run'"},
 		{{"-\xc3\xa9"}, "unknown option '-?': see 'hull help run'"},
 		{{"-kernel", "x"}, "unknown option '-kernel': did you mean '--kernel'?"},

@@ -36,7 +36,7 @@ struct console {
 	/* [main] who tells that a reader came: inotify or the listening socket */
 	struct loop_source arrival;
 	int pty_slave_fd;
-	struct console_host_socket socket;
+	struct host_socket socket;
 };
 
 static size_t port_write(void *host, const void *bytes, size_t length)
@@ -388,7 +388,7 @@ void console_destroy(struct console *console)
 		loop_detach(console->loop, &console->arrival);
 	terminal_close(&console->terminal);
 	if (console->socket.fd >= 0)
-		console_host_unlink(console->path, &console->socket);
+		host_socket_unlink(console->path, &console->socket);
 	fd_close(&console->arrival.fd);
 	fd_close(&console->pty_slave_fd);
 	fd_close(&console->input_fd);

@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -114,79 +113,19 @@ int console_host_open_pty(struct console_host_pty *ret_pty, struct err *err)
 	return 0;
 }
 
-/* Is path a socket that nobody listens on any more? */
-static bool is_stale_socket(const char *path, const struct sockaddr_un *address)
+int console_host_listen(const char *path, struct host_socket *ret_socket, struct err *err)
 {
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct stat status;
+	struct host_socket bound;
+	int r = host_socket_bind(path, SOCK_STREAM, &bound, err);
 
-	if (fd < 0 || lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode))
-		return false;
-	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-	       errno == ECONNREFUSED;
-}
-
-static int bind_socket(int fd, const char *path, const struct sockaddr_un *address, struct err *err)
-{
-	const struct sockaddr *name = (const struct sockaddr *)address;
-
-	if (bind(fd, name, sizeof(*address)) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return err_set_errno(err, errno, "console socket '%s': cannot be made", path);
-	if (!is_stale_socket(path, address))
-		return err_set(err, EADDRINUSE,
-			"console socket '%s': the path is taken, by a running process or by "
-			"something "
-			"that is no socket; remove it or choose another",
-			path);
-	if (unlink(path) != 0)
-		return err_set_errno(
-			err, errno, "console socket '%s': the old socket cannot be removed", path);
-	if (bind(fd, name, sizeof(*address)) != 0)
-		return err_set_errno(err, errno, "console socket '%s': cannot be made", path);
-	return 0;
-}
-
-int console_host_listen(const char *path, struct console_host_socket *ret_socket, struct err *err)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t length = strlen(path);
-	cleanup_fd int fd = -1;
-	struct stat status;
-	int r;
-
-	if (!length)
-		return err_set(err, EINVAL, "console socket: the path is empty");
-	if (length >= sizeof(address.sun_path))
-		return err_set(err, ENAMETOOLONG,
-			"console socket '%s': a socket's path has at most %zu bytes", path,
-			sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, length + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set_errno(err, errno, "console socket '%s': no socket", path);
-	/* The mode that bind gives to the path: a console is its owner's. */
-	if (fchmod(fd, 0600) != 0)
-		return err_set_errno(err, errno, "console socket '%s': no mode", path);
-	r = bind_socket(fd, path, &address, err);
 	if (r < 0)
-		return r;
-	if (listen(fd, 4) != 0 || lstat(path, &status) != 0) {
+		return err_prefix(err, r, "console socket '%s'", path);
+	if (listen(bound.fd, 4) != 0) {
 		r = err_set_errno(err, errno, "console socket '%s': cannot listen", path);
-		(void)unlink(path);
+		host_socket_unlink(path, &bound);
+		fd_close(&bound.fd);
 		return r;
 	}
-	*ret_socket = (struct console_host_socket){
-		.fd = take_fd(&fd), .device = status.st_dev, .inode = status.st_ino};
+	*ret_socket = bound;
 	return 0;
-}
-
-void console_host_unlink(const char *path, const struct console_host_socket *socket)
-{
-	struct stat status;
-
-	if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
-		status.st_dev == socket->device && status.st_ino == socket->inode)
-		(void)unlink(path); /* best effort: a stale one is replaced next time */
 }

@@ -6,8 +6,7 @@
 
 #include "compiler.h"
 #include "err.h"
-
-#include <sys/types.h>
+#include "host_socket.h"
 
 /* A descriptor of our own for an inherited one: a new, non-blocking open file description where
  * the kernel gives one (pipes and terminals that we may open), else a duplicate. -EBADF when fd is
@@ -26,15 +25,6 @@ struct console_host_pty {
 
 must_check int console_host_open_pty(struct console_host_pty *ret_pty, struct err *err);
 
-/* A listening socket and what was made in the file system for it. */
-struct console_host_socket {
-	int fd;
-	dev_t device;
-	ino_t inode;
-};
-
+/* Listens there; host_socket_unlink at the end. */
 must_check int console_host_listen(
-	const char *path, struct console_host_socket *ret_socket, struct err *err);
-
-/* Unless somebody replaced it meanwhile. */
-void console_host_unlink(const char *path, const struct console_host_socket *socket);
+	const char *path, struct host_socket *ret_socket, struct err *err);

@@ -1,0 +1,303 @@
+/*
+ * What is common to all networks: waiting, the link, limits, the capture. See net.h.
+ *
+ * A poll that only reports an error would do so for ever: then the link is lost.
+ */
+#include "net.h"
+
+#include "clock.h"
+#include "fd.h"
+#include "net_iov.h"
+#include "net_kinds.h"
+#include "pcap.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+/* In the past: a timer that expires at the end of this round of callbacks, or of the next. */
+#define NEXT_ROUND 1
+
+ssize_t net_readv(int fd, const struct iovec *iov, unsigned int iov_count)
+{
+	ssize_t r;
+
+	do
+		r = readv(fd, iov, (int)iov_count);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+ssize_t net_writev(int fd, const struct iovec *iov, unsigned int iov_count)
+{
+	ssize_t r;
+
+	do
+		r = writev(fd, iov, (int)iov_count);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+/* --- Waiting and the link; I/O thread. --- */
+
+static void poll_ready(struct net_pair *pair, enum net_direction direction, short revents)
+{
+	struct net *net = pair->net;
+
+	pair->waiting[direction] = false;
+	if (!net->errors_pass && (revents & (POLLERR | POLLNVAL)) &&
+		!(revents & pair->polls[direction].events)) {
+		net_link_lost(net, -ENODEV);
+		return;
+	}
+	net->events.ready(net->events.owner, (unsigned int)(pair - net->pairs), direction);
+}
+
+static void receive_ready(struct io_poll *poll, short revents)
+{
+	poll_ready(poll->owner, NET_RECEIVE, revents);
+}
+
+static void send_ready(struct io_poll *poll, short revents)
+{
+	poll_ready(poll->owner, NET_SEND, revents);
+}
+
+void net_wait(struct net *net, unsigned int index, enum net_direction direction)
+{
+	struct net_pair *pair = &net->pairs[index];
+
+	if (pair->waiting[direction] || !net_link_is_up(net))
+		return;
+	pair->waiting[direction] = true;
+	pair->polls[direction] = (struct io_poll){
+		.fd = pair->fd,
+		.events = direction == NET_RECEIVE ? POLLIN : POLLOUT,
+		.ready = direction == NET_RECEIVE ? receive_ready : send_ready,
+		.owner = pair,
+	};
+	io_poll_start(net->io_thread, &pair->polls[direction]);
+}
+
+void net_stop_waiting(struct net *net, unsigned int index, enum net_direction direction)
+{
+	struct net_pair *pair = &net->pairs[index];
+
+	pair->again[direction] = false;
+	if (!pair->waiting[direction])
+		return;
+	pair->waiting[direction] = false;
+	io_poll_cancel(net->io_thread, &pair->polls[direction]);
+}
+
+static void again_expired(struct io_timer *timer)
+{
+	struct net *net = timer->owner;
+
+	for (unsigned int i = 0; i < net->pair_count; i++)
+		for (unsigned int j = 0; j < NET_DIRECTIONS; j++) {
+			if (!net->pairs[i].again[j])
+				continue;
+			net->pairs[i].again[j] = false;
+			net->events.ready(net->events.owner, i, (enum net_direction)j);
+		}
+}
+
+void net_again(struct net *net, unsigned int index, enum net_direction direction)
+{
+	net->pairs[index].again[direction] = true;
+	if (!net->again_timer.deadline_ns)
+		io_timer_arm(net->io_thread, &net->again_timer, NEXT_ROUND);
+}
+
+static void stop_all_waiting(struct net *net)
+{
+	for (unsigned int i = 0; i < net->pair_count; i++) {
+		net_stop_waiting(net, i, NET_RECEIVE);
+		net_stop_waiting(net, i, NET_SEND);
+	}
+}
+
+void net_link_lost(struct net *net, int code)
+{
+	if (!net_link_is_up(net))
+		return;
+	stop_all_waiting(net);
+	atomic_store_explicit(&net->link_up, false, memory_order_relaxed);
+	if (net->ops->lost)
+		net->ops->lost(net);
+	net->events.link_changed(net->events.owner, false, code);
+}
+
+void net_link_established(struct net *net)
+{
+	atomic_store_explicit(&net->link_up, true, memory_order_relaxed);
+	net->events.link_changed(net->events.owner, true, 0);
+}
+
+/* --- Frames; I/O thread. --- */
+
+static void passed(struct net *net, enum net_direction direction, const struct iovec *iov,
+	unsigned int iov_count, size_t bytes)
+{
+	if (bytes <= NET_VNET_HEADER_BYTES)
+		return;
+	bytes -= NET_VNET_HEADER_BYTES;
+	/* One byte has been paid for by net_limit_ns. */
+	if (rate_limit_is_on(&net->limits[direction]))
+		rate_limit_force(&net->limits[direction], clock_monotonic_ns(), bytes - 1);
+	if (net->pcap)
+		pcap_add(net->pcap, iov, iov_count, NET_VNET_HEADER_BYTES, bytes);
+}
+
+ssize_t net_receive(struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count)
+{
+	ssize_t r;
+
+	if (!net_link_is_up(net))
+		return -ENOTCONN;
+	r = net->ops->receive(net, pair, iov, iov_count);
+	if (r == -EAGAIN)
+		return r;
+	if (r < 0) {
+		net_link_lost(net, (int)r);
+		return -ENOTCONN;
+	}
+	passed(net, NET_RECEIVE, iov, iov_count, (size_t)r);
+	return r;
+}
+
+int net_send(struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count)
+{
+	bool is_recorded = net->pcap || rate_limit_is_on(&net->limits[NET_SEND]);
+	size_t bytes = is_recorded ? net_iov_bytes(iov, iov_count) : 0;
+	int r;
+
+	if (!net_link_is_up(net))
+		return -ENOTCONN;
+	r = net->ops->send(net, pair, iov, iov_count);
+	if (r == 0 && is_recorded)
+		passed(net, NET_SEND, iov, iov_count, bytes);
+	if (r == 0 || r == -EAGAIN || r == -EINVAL)
+		return r;
+	net_link_lost(net, r);
+	return -ENOTCONN;
+}
+
+uint64_t net_limit_ns(struct net *net, enum net_direction direction, uint64_t now_ns)
+{
+	struct rate_limit *limit = &net->limits[direction];
+
+	return rate_limit_is_on(limit) ? rate_limit_take(limit, now_ns, 1) : 0;
+}
+
+int net_set_offloads(struct net *net, unsigned int offloads)
+{
+	if (!net->ops->set_offloads || !net_link_is_up(net))
+		return 0;
+	return net->ops->set_offloads(net, offloads & net->receive_offloads);
+}
+
+int net_set_pairs(struct net *net, unsigned int count)
+{
+	if (!net->ops->set_pairs || !net_link_is_up(net))
+		return 0;
+	return net->ops->set_pairs(net, count);
+}
+
+/* --- Main thread. --- */
+
+void net_init(struct net *net, const struct net_ops *ops)
+{
+	*net = (struct net){.ops = ops, .pair_count = 1};
+	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++) {
+		net->pairs[i].net = net;
+		net->pairs[i].fd = -1;
+	}
+}
+
+void net_fini(struct net *net)
+{
+	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++)
+		fd_close(&net->pairs[i].fd);
+	pcap_close(net->pcap);
+	net->pcap = NULL;
+}
+
+int net_open(const struct net_options *options, struct net **ret_net, struct err *err)
+{
+	struct net *net = NULL;
+	int r = options->kind == NET_TAP ? net_tap_open(options, &net, err)
+	                                 : net_socket_open(options, &net, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < NET_DIRECTIONS; i++)
+		rate_limit_init(&net->limits[i], &options->rates[i]);
+	if (options->pcap_path)
+		r = pcap_open(options->pcap_path, &net->pcap, err);
+	if (r < 0) {
+		net_close(net);
+		return r;
+	}
+	*ret_net = net;
+	return 0;
+}
+
+void net_close(struct net *net)
+{
+	if (net)
+		net->ops->destroy(net);
+}
+
+static void pcap_failed(void *owner, int code)
+{
+	struct net *net = owner;
+
+	if (net->events.capture_ended)
+		net->events.capture_ended(net->events.owner, code);
+}
+
+static void start_on_io(void *context)
+{
+	struct net *net = context;
+
+	if (net->ops->started)
+		net->ops->started(net);
+}
+
+int net_attach(struct net *net, struct io_thread *io_thread, const struct net_events *events,
+	struct err *err)
+{
+	int r = 0;
+
+	net->events = *events;
+	if (net->pcap)
+		r = pcap_attach(net->pcap, io_thread, pcap_failed, net, err);
+	if (r < 0)
+		return r;
+	net->io_thread = io_thread;
+	net->again_timer = (struct io_timer){.expired = again_expired, .owner = net};
+	io_thread_call(io_thread, start_on_io, net);
+	return 0;
+}
+
+static void stop_on_io(void *context)
+{
+	struct net *net = context;
+
+	stop_all_waiting(net);
+	io_timer_cancel(net->io_thread, &net->again_timer);
+	if (net->ops->stopping)
+		net->ops->stopping(net);
+}
+
+void net_detach(struct net *net)
+{
+	if (!net->io_thread)
+		return;
+	io_thread_call(net->io_thread, stop_on_io, net);
+	if (net->pcap)
+		pcap_detach(net->pcap);
+	net->io_thread = NULL;
+}

@@ -1,0 +1,178 @@
+/*
+ * The network device for its own files: net.c is the device and its configuration, net_rx.c and
+ * net_tx.c carry frames, net_control.c obeys commands, net_filter.c says what the driver wants.
+ *
+ * [io]: of the I/O thread, while the device is active.
+ */
+#pragma once
+
+#include "net_filter.h"
+#include "virtio_net.h"
+
+/* VIRTIO 1.2 5.1.3, and 1.3 for USO */
+#define VIRTIO_NET_F_CSUM                0
+#define VIRTIO_NET_F_GUEST_CSUM          1
+#define VIRTIO_NET_F_CTRL_GUEST_OFFLOADS 2
+#define VIRTIO_NET_F_MTU                 3
+#define VIRTIO_NET_F_MAC                 5
+#define VIRTIO_NET_F_GUEST_TSO4          7
+#define VIRTIO_NET_F_GUEST_TSO6          8
+#define VIRTIO_NET_F_GUEST_ECN           9
+#define VIRTIO_NET_F_GUEST_UFO           10
+#define VIRTIO_NET_F_HOST_TSO4           11
+#define VIRTIO_NET_F_HOST_TSO6           12
+#define VIRTIO_NET_F_HOST_ECN            13
+#define VIRTIO_NET_F_HOST_UFO            14
+#define VIRTIO_NET_F_MRG_RXBUF           15
+#define VIRTIO_NET_F_STATUS              16
+#define VIRTIO_NET_F_CTRL_VQ             17
+#define VIRTIO_NET_F_CTRL_RX             18
+#define VIRTIO_NET_F_CTRL_VLAN           19
+#define VIRTIO_NET_F_CTRL_RX_EXTRA       20
+#define VIRTIO_NET_F_GUEST_ANNOUNCE      21
+#define VIRTIO_NET_F_MQ                  22
+#define VIRTIO_NET_F_CTRL_MAC_ADDR       23
+#define VIRTIO_NET_F_GUEST_USO4          54
+#define VIRTIO_NET_F_GUEST_USO6          55
+#define VIRTIO_NET_F_HOST_USO            56
+
+/* 5.1.4 */
+#define VIRTIO_NET_S_LINK_UP  1
+#define VIRTIO_NET_S_ANNOUNCE 2
+
+/* 5.1.6 */
+#define VIRTIO_NET_HDR_F_NEEDS_CSUM   1
+#define VIRTIO_NET_HDR_GSO_NONE       0
+#define VIRTIO_NET_HDR_GSO_TCPV4      1
+#define VIRTIO_NET_HDR_GSO_UDP        3
+#define VIRTIO_NET_HDR_GSO_TCPV6      4
+#define VIRTIO_NET_HDR_GSO_UDP_L4     5
+#define VIRTIO_NET_HDR_GSO_ECN        0x80
+#define VIRTIO_NET_HDR_AT_NUM_BUFFERS 10
+
+#define NET_QUEUE_SIZE   256
+#define NET_CONTROL_SIZE 64
+
+/* A turn of one queue: others of the I/O thread come in between. */
+#define NET_TURN_FRAMES 64
+#define NET_TURN_BYTES  (UINT64_C(512) << 10)
+
+struct net_counters {
+	_Atomic uint64_t counts[VIRTIO_NET_COUNTS]; /* [atomic] one writer */
+};
+
+static inline void net_count(
+	struct net_counters *counters, enum virtio_net_count which, uint64_t amount)
+{
+	uint64_t count = atomic_load_explicit(&counters->counts[which], memory_order_relaxed);
+
+	atomic_store_explicit(&counters->counts[which], count + amount, memory_order_relaxed);
+}
+
+/* Entries that buffers taken ahead may have, with one at the end for what exceeds them. */
+#define NET_RX_IOV_MAX  1024
+#define NET_RX_IOV_ROOM (2 * NET_RX_IOV_MAX)
+
+/* Receiving. Buffers are taken from the queue ahead of the frame, as many as the longest one could
+ * need, and wait in order. [io] */
+struct net_rx {
+	struct virtio_net *net;
+	unsigned int pair;
+	struct chain *chains[2 * NET_QUEUE_SIZE];
+	uint16_t chain_iovs[2 * NET_QUEUE_SIZE]; /* entries of each */
+	unsigned int chain_first, chain_count;
+	struct iovec iov[NET_RX_IOV_ROOM];
+	unsigned int iov_first, iov_count;
+	uint64_t room_bytes;   /* of all of them */
+	uint8_t *excess;       /* owned; of a frame that is longer than the buffers there are */
+	uint64_t frame_bytes;  /* of such a frame, that waits for more buffers; 0: none waits */
+	uint64_t placed_bytes; /* of it, that are in buffers */
+	struct io_timer timer; /* for the rate limit, or as long as a frame waits */
+	struct net_counters counters;
+};
+
+/* Transmitting. [io] */
+struct net_tx {
+	struct virtio_net *net;
+	unsigned int pair;
+	struct chain *waiting; /* popped, not sent yet; its frame is iov */
+	struct iovec iov[2 + NET_QUEUE_SIZE];
+	unsigned int iov_count;
+	uint64_t frame_bytes;
+	/* Our copies: what has been judged is what is sent. */
+	uint8_t header[NET_VNET_HEADER_BYTES];
+	uint8_t ethernet[NET_ETHERNET_BYTES];
+	struct io_timer timer; /* for the rate limit */
+	struct net_counters counters;
+};
+
+struct virtio_net {
+	struct virtio_device device;
+	struct net *backend;
+	char *name;
+	struct virtio_net_sink sink;
+	/* [const] */
+	unsigned int pair_count;
+	uint16_t mtu; /* 0: not told */
+	bool antispoof;
+	uint8_t own_mac[6]; /* what antispoof compares with */
+	/* [config lock], written by the I/O thread, which may read them without */
+	uint8_t mac[6];
+	uint16_t status;
+	/* [io] */
+	bool link_wanted;
+	bool is_mergeable;
+	uint64_t usual_frame_bytes; /* the longest that is expected, with its header */
+	unsigned int pairs_used;
+	struct net_filter filter;
+	struct net_rx *rx;
+	struct net_tx *tx;
+};
+
+static inline bool net_accepted(const struct virtio_net *net, unsigned int feature)
+{
+	return net->device.accepted_features >> feature & 1;
+}
+
+static inline bool net_has_link(const struct virtio_net *net)
+{
+	return net->link_wanted && net_link_is_up(net->backend);
+}
+
+static inline unsigned int net_rx_queue(unsigned int pair)
+{
+	return 2 * pair;
+}
+
+static inline unsigned int net_tx_queue(unsigned int pair)
+{
+	return 2 * pair + 1;
+}
+
+/* Something may be taken from the queue. */
+static inline bool net_queue_runs(const struct virtio_net *net, unsigned int queue)
+{
+	const struct virtq *run = net->device.queues[queue].run;
+
+	return !atomic_load(&net->device.broken) && virtq_is_running(run);
+}
+
+/* I/O thread. A turn; and everything that is held is given back, nothing happens any more. */
+must_check int net_rx_init(struct net_rx *rx, struct virtio_net *net, unsigned int pair);
+void net_rx_fini(struct net_rx *rx);
+void net_rx_run(struct net_rx *rx);
+void net_rx_stop(struct net_rx *rx);
+
+void net_tx_init(struct net_tx *tx, struct virtio_net *net, unsigned int pair);
+void net_tx_run(struct net_tx *tx);
+void net_tx_stop(struct net_tx *tx);
+
+void net_control_run(struct virtio_net *net, unsigned int queue);
+
+/* I/O thread: tells the backend what the receiver takes; bits are those of the features. */
+must_check int net_apply_offloads(struct virtio_net *net, uint64_t features);
+/* I/O thread: so many pairs from now on. */
+must_check int net_use_pairs(struct virtio_net *net, unsigned int count);
+/* I/O thread: fields of the configuration space. */
+void net_set_mac(struct virtio_net *net, const uint8_t mac[6]);
+void net_announced(struct virtio_net *net);

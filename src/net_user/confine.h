@@ -1,0 +1,36 @@
+/*
+ * What the network's process gives up before it looks at the first frame, so that a flaw in
+ * libslirp (or GLib) is worth little: it can neither run a program, nor write or list a file, nor
+ * listen on a port that it was not given, nor see the process that it serves.
+ *
+ * Runs once, on the only thread. What a kernel does not know (Landlock before 5.13) is left out;
+ * what it refuses is an error.
+ */
+#pragma once
+
+#include "compiler.h"
+#include "err.h"
+
+#include <stdbool.h>
+
+/* Sanitizers map terabytes, and their report at the end wants system calls of its own: under them
+ * neither memory nor calls are limited. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CONFINE_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CONFINE_SANITIZED true
+#endif
+#endif
+#ifndef CONFINE_SANITIZED
+#define CONFINE_SANITIZED false
+#endif
+
+/* Resources, files, identity (root becomes nobody), capabilities. */
+must_check int confine_process(struct err *err);
+
+/* confine_files.c: files, by Landlock: only the resolver's configuration can be read. */
+must_check int confine_files(struct err *err);
+
+/* confine_syscalls.c: system calls, by seccomp; for good. */
+must_check int confine_syscalls(struct err *err);

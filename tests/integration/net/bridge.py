@@ -1,0 +1,49 @@
+"""Joins an Ethernet tap and a stream of frames (length in 4 bytes before each, RFC-order), in the
+network namespace that it is started in. usage: bridge.py STREAM_FD TAP MAC MTU
+"""
+
+import fcntl
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+
+TUNSETIFF = 0x400454CA
+IFF_TAP, IFF_NO_PI = 2, 0x1000
+
+
+def main():
+    stream = socket.socket(fileno=int(sys.argv[1]))
+    name, mac, mtu = sys.argv[2:5]
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+    for words in (["ip", "link", "set", "lo", "up"],
+                  ["ip", "link", "set", name, "address", mac, "mtu", mtu, "up"]):
+        subprocess.run(words, check=True)
+    print("ready", flush=True)
+    pending = b""
+    while True:
+        readable, _, _ = select.select([stream, tap], [], [])
+        if tap in readable:
+            frame = os.read(tap, 70000)
+            stream.sendall(len(frame).to_bytes(4, "big") + frame)
+        if stream in readable:
+            data = stream.recv(1 << 18)
+            if not data:
+                return
+            pending += data
+            while len(pending) >= 4:
+                length = int.from_bytes(pending[:4], "big")
+                if len(pending) < 4 + length:
+                    break
+                try:
+                    os.write(tap, pending[4:4 + length])
+                except OSError:
+                    pass  # the interface is down
+                pending = pending[4 + length:]
+
+
+if __name__ == "__main__":
+    main()
