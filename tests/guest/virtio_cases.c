@@ -12,9 +12,9 @@
 			"--rng", "--hvc", "null", "--port=port=null", "-n", "@link"},             \
 		.words = "transport=" way, .status = 33, .lines = {                               \
 			"hostile: fact device " way " 2\n",                                       \
+			"hostile: fact device " way " 1\n",                                       \
 			"hostile: fact device " way " 4\n",                                       \
 			"hostile: fact device " way " 3\n",                                       \
-			"hostile: fact device " way " 1\n",                                       \
 			", 0 failed"                                                              \
 		}                                                                                 \
 	}
