@@ -5,50 +5,44 @@
  */
 #include "machine_virtio.h"
 
-#include "disk.h"
-#include "io_thread.h"
 #include "log.h"
+#include "machine_disk.h"
 #include "machine_internal.h"
+#include "machine_io.h"
 #include "machine_net.h"
 #include "machine_ports.h"
 #include "msi.h"
 #include "shared_line.h"
 #include "size_watch.h"
-#include "virtio_blk.h"
 #include "virtio_mmio.h"
 #include "virtio_pci.h"
 #include "virtio_rng.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#define PCI_PINS            4
-#define NAME_BYTES          64
-#define POLL_NS             UINT64_C(32000) /* about what going to sleep and waking up cost */
-#define PCI_FREE_SLOTS      (PCI_SLOTS - 1) /* slot 0 is the host bridge */
-#define PCI_DEVICES_MAX     (PCI_FREE_SLOTS * PCI_FUNCTIONS)
-#define QUEUES_OF_ALL_DISKS 192 /* unless somebody says how many a disk has */
-#define VECTORS_OF_A_CPU    190 /* that a guest may have left for devices; x86 has 256 in all */
+#define PCI_PINS         4
+#define NAME_BYTES       64
+#define PCI_FREE_SLOTS   (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+#define PCI_DEVICES_MAX  (PCI_FREE_SLOTS * PCI_FUNCTIONS)
+#define VECTORS_OF_A_CPU 190 /* that a guest may have left for devices; x86 has 256 in all */
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
-_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 2 <= PCI_DEVICES_MAX, "all that can be configured fits");
+_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 2 <= PCI_DEVICES_MAX,
+	"all that can be configured fits");
 
 struct virtio_slot {
 	struct machine_virtio *virtio;
 	unsigned int index;
-	unsigned int number; /* among those of its kind */
 	char name[NAME_BYTES];
-	struct disk **disks; /* owned, one for each I/O thread; NULL: not a disk */
-	unsigned int disk_count;
-	struct virtio_blk *blk;       /* owned; NULL: not a disk */
+	struct machine_disk *disk;    /* owned; NULL: not a disk */
 	struct machine_ports *ports;  /* owned; NULL: not a console */
 	struct machine_net *net;      /* owned; NULL: not a NIC */
-	struct virtio_device *device; /* owned by blk, ports or net, else by the slot */
+	struct virtio_device *device; /* owned by disk, ports or net, else by the slot */
 	bool has_transport;
 	struct virtio_pci pci;
 	struct virtio_mmio mmio;
@@ -64,8 +58,7 @@ struct virtio_slot {
 
 struct machine_virtio {
 	struct machine *machine;
-	struct io_thread **io_threads; /* owned */
-	unsigned int io_thread_count;
+	struct machine_io io;
 	struct msi_table messages;
 	struct shared_line lines[PCI_PINS];
 	bool has_lines;
@@ -242,17 +235,14 @@ static void destroy_slot(struct virtio_slot *slot)
 	for (unsigned int i = 0; i < slot->vector_count; i++)
 		msi_vector_fini(&slot->vectors[i]);
 	free(slot->vectors);
-	if (slot->blk)
-		virtio_blk_destroy(slot->blk);
+	if (slot->disk)
+		machine_disk_destroy(slot->disk);
 	else if (slot->ports)
 		machine_ports_destroy(slot->ports);
 	else if (slot->net)
 		machine_net_destroy(slot->net);
 	else if (slot->device)
 		slot->device->ops->destroy(slot->device);
-	for (unsigned int i = 0; i < slot->disk_count; i++)
-		disk_close(slot->disks[i]);
-	free(slot->disks);
 	free(slot);
 }
 
@@ -268,7 +258,6 @@ static struct virtio_slot *add_slot(
 	}
 	slot->virtio = virtio;
 	slot->index = virtio->slot_count;
-	slot->number = number;
 	(void)snprintf(slot->name, sizeof(slot->name), "%s %u", kind, number);
 	virtio->slots[virtio->slot_count++] = slot;
 	return slot;
@@ -281,102 +270,19 @@ static int put_in_place(struct virtio_slot *slot, struct err *err)
 	return put_in_memory(slot, err);
 }
 
-/* The place-th of a device's I/O threads: devices, and queues within them, are spread. */
-static struct io_thread *thread_for(const struct virtio_slot *slot, unsigned int place)
-{
-	return slot->virtio->io_threads[(slot->index + place) % slot->virtio->io_thread_count];
-}
-
-/* The disk once for each I/O thread that is to have some of its queues. */
-static int split_disk(struct virtio_slot *slot, unsigned int lane_count,
-	struct virtio_blk_lane *lanes, struct err *err)
-{
-	for (unsigned int i = 0; i < lane_count; i++) {
-		if (i > 0) {
-			int r = disk_split(slot->disks[0], &slot->disks[i], err);
-
-			if (r == -EOPNOTSUPP)
-				break; /* all of its queues on one thread, then */
-			if (r < 0)
-				return err_prefix(err, r, "%s", slot->name);
-			slot->disk_count++;
-		}
-		lanes[i] = (struct virtio_blk_lane){slot->disks[i], thread_for(slot, i)};
-	}
-	return 0;
-}
-
-/* One for each CPU, unless that made too many of them for one I/O thread and its ring. */
-static unsigned int default_queues(const struct config *config)
-{
-	unsigned int queues = QUEUES_OF_ALL_DISKS / config->disk_count;
-
-	if (queues > config->cpu_count)
-		queues = config->cpu_count;
-	if (queues > CONFIG_DISK_QUEUES_MAX)
-		queues = CONFIG_DISK_QUEUES_MAX;
-	return queues ? queues : 1;
-}
-
 static int add_disk(struct machine_virtio *virtio, unsigned int number, struct err *err)
 {
-	static const enum disk_cache caches[] = {
-		[CONFIG_CACHE_WRITEBACK] = DISK_CACHE_WRITEBACK,
-		[CONFIG_CACHE_WRITETHROUGH] = DISK_CACHE_WRITETHROUGH,
-		[CONFIG_CACHE_UNSAFE] = DISK_CACHE_UNSAFE,
-	};
-	const struct machine *machine = virtio->machine;
-	const struct config_disk *config = &machine->config->disks[number];
-	const struct disk_options disk_options = {
-		.path = config->path,
-		.read_only = config->read_only,
-		.direct = config->direct,
-		.cache = caches[config->cache],
-		.ephemeral = config->ephemeral,
-		.ephemeral_bytes = config->ephemeral_bytes,
-		.rate = {.bytes_per_second = config->bytes_per_second,
-			.burst_bytes = config->burst_bytes,
-			.operations_per_second = config->operations_per_second,
-			.burst_operations = config->burst_operations},
-	};
-	struct virtio_blk_options options = {
-		.serial = config->serial,
-		.queues = config->queue_count ? config->queue_count
-	                                      : default_queues(machine->config),
-		.gmem = &machine->gmem,
-	};
 	struct virtio_slot *slot = add_slot(virtio, "disk", number, err);
-	struct virtio_blk_lane lanes[CONFIG_DISK_QUEUES_MAX];
-	unsigned int lane_count;
+	struct virtio_fault_sink sink = {.broken = device_broken, .owner = slot};
 	int r;
 
 	if (!slot)
 		return -ENOMEM;
-	lane_count = options.queues < virtio->io_thread_count ? options.queues
-	                                                      : virtio->io_thread_count;
-	slot->disks = calloc(lane_count, sizeof(slot->disks[0]));
-	if (!slot->disks)
-		return err_set_errno(err, ENOMEM, "%s", slot->name);
-	r = disk_open(&disk_options, &slot->disks[0], err);
+	r = machine_disk_create(virtio->machine, number, slot->name, &virtio->io, slot->index,
+		&sink, &slot->disk, err);
 	if (r < 0)
 		return r;
-	slot->disk_count = 1;
-	r = split_disk(slot, lane_count, lanes, err);
-	if (r < 0)
-		return r;
-	options.name = slot->name;
-	options.lanes = lanes;
-	options.lane_count = slot->disk_count;
-	options.fault_sink = (struct virtio_fault_sink){.broken = device_broken, .owner = slot};
-	r = virtio_blk_create(&options, &slot->blk, err);
-	if (r == -ENOSPC)
-		return err_set(err, ENOSPC,
-			"%s: its I/O thread has no room for %u queues more: give the disks fewer "
-			"(queues=N), or have more threads (--io-threads)",
-			slot->name, options.queues);
-	if (r < 0)
-		return r;
-	slot->device = virtio_blk_device(slot->blk);
+	slot->device = machine_disk_device(slot->disk);
 	return put_in_place(slot, err);
 }
 
@@ -388,8 +294,8 @@ static int add_net(struct machine_virtio *virtio, unsigned int number, struct er
 
 	if (!slot)
 		return -ENOMEM;
-	r = machine_net_create(
-		virtio->machine, number, slot->name, thread_for(slot, 0), &sink, &slot->net, err);
+	r = machine_net_create(virtio->machine, number, slot->name,
+		machine_io_thread(&virtio->io, slot->index), &sink, &slot->net, err);
 	if (r < 0)
 		return r;
 	slot->device = machine_net_device(slot->net);
@@ -408,7 +314,7 @@ static int add_rng(struct machine_virtio *virtio, struct err *err)
 	if (!slot)
 		return -ENOMEM;
 	options.name = slot->name;
-	options.io_thread = thread_for(slot, 0);
+	options.io_thread = machine_io_thread(&virtio->io, slot->index);
 	r = virtio_rng_create(&options, &slot->device, err);
 	return r < 0 ? r : put_in_place(slot, err);
 }
@@ -420,7 +326,8 @@ static int add_ports(struct machine_virtio *virtio, struct err *err)
 
 	if (!slot)
 		return -ENOMEM;
-	r = machine_ports_create(virtio->machine, thread_for(slot, 0), &slot->ports, err);
+	r = machine_ports_create(
+		virtio->machine, machine_io_thread(&virtio->io, slot->index), &slot->ports, err);
 	if (r < 0)
 		return r;
 	slot->device = machine_ports_device(slot->ports);
@@ -428,49 +335,6 @@ static int add_ports(struct machine_virtio *virtio, struct err *err)
 		.broken = device_broken, .owner = slot};
 	virtio->ports = slot->ports;
 	return put_in_place(slot, err);
-}
-
-/* An I/O thread that polls takes a CPU which no vCPU should be waiting for. */
-static uint64_t poll_ns(const struct config *config)
-{
-	cpu_set_t set;
-
-	if (config->io_poll_us != CONFIG_IO_POLL_AUTO)
-		return (uint64_t)config->io_poll_us * 1000;
-	/* It fails on a machine with more than 1024 processors. */
-	if (sched_getaffinity(0, sizeof(set), &set) == 0 &&
-		(unsigned int)CPU_COUNT(&set) <= config->cpu_count)
-		return 0;
-	return POLL_NS;
-}
-
-static int create_io_threads(struct machine_virtio *virtio, struct err *err)
-{
-	static const enum io_engine_choice engines[] = {
-		[CONFIG_IO_ENGINE_AUTO] = IO_ENGINE_AUTO,
-		[CONFIG_IO_ENGINE_URING] = IO_ENGINE_URING,
-		[CONFIG_IO_ENGINE_THREADS] = IO_ENGINE_THREADS,
-	};
-	const struct config *config = virtio->machine->config;
-
-	virtio->io_threads = calloc(config->io_thread_count, sizeof(virtio->io_threads[0]));
-	if (!virtio->io_threads)
-		return err_set_errno(err, ENOMEM, "I/O threads");
-	for (unsigned int i = 0; i < config->io_thread_count; i++) {
-		char name[16];
-		const struct io_thread_options options = {.name = name,
-			.engine = engines[config->io_engine],
-			.poll_ns = poll_ns(config)};
-		int r;
-
-		(void)snprintf(name, sizeof(name), "io%u", i);
-		r = io_thread_create(&options, &virtio->io_threads[i], err);
-		if (r < 0)
-			return r;
-		virtio->io_thread_count = i + 1;
-	}
-	log_line(LOG_LEVEL_DEBUG, "I/O engine: %s", io_thread_engine(virtio->io_threads[0]));
-	return 0;
 }
 
 /* Each queue and each vector is a descriptor. The limit that processes start with is low for the
@@ -511,7 +375,7 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 	create_lines(virtio);
 	r = msi_table_create(&virtio->messages, &virtio->machine->vm.fd, err);
 	if (r == 0)
-		r = create_io_threads(virtio, err);
+		r = machine_io_init(&virtio->io, config, err);
 	for (unsigned int i = 0; r == 0 && i < config->disk_count; i++)
 		r = add_disk(virtio, i, err);
 	for (unsigned int i = 0; r == 0 && i < config_nic_count(config); i++)
@@ -553,9 +417,7 @@ void machine_virtio_destroy(struct machine_virtio *virtio)
 	for (unsigned int i = virtio->slot_count; i > 0; i--)
 		destroy_slot(virtio->slots[i - 1]);
 	free(virtio->slots);
-	for (unsigned int i = 0; i < virtio->io_thread_count; i++)
-		io_thread_destroy(virtio->io_threads[i]);
-	free(virtio->io_threads);
+	machine_io_fini(&virtio->io);
 	msi_table_destroy(&virtio->messages);
 	for (unsigned int pin = 0; virtio->has_lines && pin < PCI_PINS; pin++)
 		shared_line_fini(&virtio->lines[pin]);
@@ -587,10 +449,9 @@ int machine_virtio_connect(struct machine_virtio *virtio, struct err *err)
 	return 0;
 }
 
-/* The base of an ephemeral disk has the size that it had. */
 static bool may_change_size(const struct virtio_slot *slot)
 {
-	return slot->blk && !slot->virtio->machine->config->disks[slot->number].ephemeral;
+	return slot->disk && machine_disk_may_change_size(slot->disk);
 }
 
 static int watch_sizes(struct machine_virtio *virtio, struct err *err)
@@ -607,7 +468,7 @@ static int watch_sizes(struct machine_virtio *virtio, struct err *err)
 		struct virtio_slot *slot = virtio->slots[i];
 
 		if (may_change_size(slot))
-			size_watch_add(&virtio->sizes, slot->name, slot->disks[0], slot->blk);
+			machine_disk_watch_size(slot->disk, &virtio->sizes);
 	}
 	return r;
 }
