@@ -315,3 +315,40 @@ int io_thread_admit(struct io_thread *thread, unsigned int operations, struct er
 	               ? err_prefix(err, admission.result, "I/O thread '%s'", thread->name)
 	               : 0;
 }
+
+struct file_call {
+	struct io_thread *thread;
+	int fd;
+};
+
+static void keep_file(void *context)
+{
+	const struct file_call *call = context;
+	struct io_engine *engine = call->thread->engine;
+
+	if (engine->ops->keep_file)
+		engine->ops->keep_file(engine, call->fd);
+}
+
+static void drop_file(void *context)
+{
+	const struct file_call *call = context;
+	struct io_engine *engine = call->thread->engine;
+
+	if (engine->ops->drop_file)
+		engine->ops->drop_file(engine, call->fd);
+}
+
+void io_thread_keep_file(struct io_thread *thread, int fd)
+{
+	struct file_call call = {thread, fd};
+
+	io_thread_call(thread, keep_file, &call);
+}
+
+void io_thread_drop_file(struct io_thread *thread, int fd)
+{
+	struct file_call call = {thread, fd};
+
+	io_thread_call(thread, drop_file, &call);
+}
