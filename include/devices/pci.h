@@ -2,9 +2,9 @@
  * PCI as far as configuration space goes: functions with their header, BARs and capabilities, and
  * the host bridge that reaches them through ECAM and through I/O ports 0xcf8 to 0xcff.
  *
- * Bus 0 only. The machine builds it on the main thread before vCPUs start;
- * afterwards guest accesses come from any vCPU thread and are serialised by the host bridge's lock,
- * under which every device op runs.
+ * Bus 0 only. The machine builds it on the main thread before vCPUs start; afterwards guest
+ * accesses come from any vCPU thread and are serialised by the host bridge's lock, under which
+ * every device op runs.
  */
 #pragma once
 

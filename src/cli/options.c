@@ -261,7 +261,8 @@ const struct option option_table[] = {
 		.help = "where virtio devices sit: pci, mmio or mmio-cmdline",
 		.details = "A kernel finds devices on mmio through ACPI. For one that is built "
 			   "without ACPI, mmio-cmdline says on its command line where they are "
-			   "(virtio_mmio.device=SIZE@BASE:IRQ), and ACPI does not.",
+			   "(virtio_mmio.device=SIZE@BASE:IRQ), and ACPI does not; with --cmdline "
+			   "these words are yours to give.",
 	},
 	{
 		.name = "io-threads",

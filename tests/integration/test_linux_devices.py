@@ -6,22 +6,23 @@ On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
 argv: the hull program, then names of cases (all of them by default).
 """
 
-import shutil
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / "scripts/lib"), str(HERE / "linux")]
+sys.path.insert(0, str(HERE / "linux"))
 
-import kernel_modules  # noqa: E402
-from harness import Suite, fetched, run  # noqa: E402
+from harness import Suite, put_guest  # noqa: E402
 
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console")
 
 # start OPTION...: runs hull in the background, its output in $log. told WORDS: waits for a line of
 # the guest's. finish: the guest powers off.
 PRELUDE = """
+scratch=$(mktemp -d)
+trap "rm -r $scratch" EXIT
+cd $scratch
+
 start()
 {
 	"$HULL" run --timeout 560s -k $FILES/kernel -i $FILES/initrd -m 512M "$@" >"$log" 2>&1 \\
@@ -48,13 +49,24 @@ finish()
 }
 """
 
+TERMINAL = """
+start --hvc pty -p "quiet device_test=terminal" OPTIONS
+told terminal
+pty=$(sed -n "s/^hull: port 'hvc' is \\(.*\\)/\\1/p" "$log")
+trap "" HUP # the pty becomes the terminal of whoever opens it
+stty cols 132 rows 43 <$pty || fail "no size for $pty"
+kill -WINCH $hull
+told window 43 132
+finish
+"""
+
 CASES = {
     "many-disks": """
 number=0
 set --
 while [ $number -lt 120 ]; do
-	truncate -s 64K /tmp/disk$number
-	set -- "$@" -d /tmp/disk$number,serial=d$number
+	truncate -s 64K disk$number
+	set -- "$@" -d disk$number,serial=d$number
 	number=$((number + 1))
 done
 start "$@" -p "quiet device_test=many_disks"
@@ -65,51 +77,24 @@ expect functions 30
 expect lines [1-4]
 """,
     "resize": """
-truncate -s 64M /tmp/disk
-start -d /tmp/disk -p "quiet device_test=resize"
+truncate -s 64M disk
+start -d disk -p "quiet device_test=resize"
 told bytes 131072
-truncate -s 96M /tmp/disk
+truncate -s 96M disk
 told grown 196608
-truncate -s 32M /tmp/disk
+truncate -s 32M disk
 told done resize
 expect read 512; expect shrunk 65536; expect read 0
 grep -q 'guest: .vda. new size: 196608' "$log" || fail "Linux does not say so"
 finish
 """,
-    "terminal": """
-start --hvc pty -p "quiet device_test=terminal"
-told terminal
-pty=$(sed -n "s/^hull: port 'hvc' is \\\\(.*\\\\)/\\\\1/p" "$log")
-trap "" HUP # the pty becomes the terminal of whoever opens it
-stty cols 132 rows 43 <$pty || fail "no size for $pty"
-kill -WINCH $hull
-told window 43 132
-finish
-""",
-    "terminal-with-ports": """
-start --hvc pty --port agent=null --transport mmio -p "quiet device_test=terminal"
-told terminal
-pty=$(sed -n "s/^hull: port 'hvc' is \\\\(.*\\\\)/\\\\1/p" "$log")
-trap "" HUP # the pty becomes the terminal of whoever opens it
-stty cols 132 rows 43 <$pty || fail "no size for $pty"
-kill -WINCH $hull
-told window 43 132
-finish
-""",
+    "terminal": TERMINAL.replace("OPTIONS", ""),
+    "terminal-with-ports": TERMINAL.replace("OPTIONS", "--port agent=null --transport mmio"),
 }
 
 
 def prepare(files):
-    found = fetched("6.1-cloud")
-    shutil.copy(found["kernel"], files / "kernel")
-    modules = files / "modules"
-    modules.mkdir()
-    with_dependencies = kernel_modules.Modules(found["modules"]).with_dependencies(MODULES)
-    for index, (name, content) in enumerate(with_dependencies):
-        (modules / f"{index:02}-{name}").write_bytes(content)
-    run(ROOT / "scripts/make-initrd", "--init", HERE / "linux/device-guest", "--add",
-        f"{modules}:/modules", files / "initrd")
-    shutil.rmtree(modules)
+    put_guest(files, HERE / "linux/device-guest", MODULES)
 
 
 def main(hull, *wanted):

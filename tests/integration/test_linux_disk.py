@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / "scripts/lib"), str(HERE / "linux")]
+sys.path.insert(0, str(HERE / "linux"))
 
-import kernel_modules  # noqa: E402
-from harness import Suite, fetched, run  # noqa: E402
+from harness import Suite, put_guest  # noqa: E402
 
 HALF = 3
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "ext4")
@@ -81,20 +79,11 @@ boot_disk filesystem ,cache=writethrough --transport mmio --io-engine threads
 
 
 def prepare(files):
-    found = fetched("6.1-cloud")
-    shutil.copy(found["kernel"], files / "kernel")
-    modules = files / "modules"
-    modules.mkdir()
-    with_dependencies = kernel_modules.Modules(found["modules"]).with_dependencies(MODULES)
-    for index, (name, content) in enumerate(with_dependencies):
-        (modules / f"{index:02}-{name}").write_bytes(content)
-    command = [ROOT / "scripts/make-initrd", "--init", HERE / "linux/disk-guest", "--with-libs",
-               "--add", f"{modules}:/modules"]
+    options = ["--with-libs"]
     for program in PROGRAMS:
         path = shutil.which(program, path="/usr/bin:/usr/sbin:/bin:/sbin")
-        command += ["--add", f"{path}:/usr/bin/{program}"]
-    run(*command, files / "initrd")
-    shutil.rmtree(modules)
+        options += ["--add", f"{path}:/usr/bin/{program}"]
+    put_guest(files, HERE / "linux/disk-guest", MODULES, *options)
 
 
 def main(hull, *wanted):

@@ -189,9 +189,7 @@ static void emergency_woken(void *context)
 }
 
 /* 5.3.4: whether or not the feature was accepted, and before there are queues. The I/O thread is
- * the one that writes to the host; when it is flooded with messages the byte goes out with the next
- * one.
- */
+ * the one that writes to the host; when it is flooded with messages the byte goes out later. */
 static void console_write_config(
 	struct virtio_device *device, uint32_t offset, const void *bytes, uint32_t size)
 {

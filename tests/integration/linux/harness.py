@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 CASE_SECONDS = 600
+sys.path.insert(0, str(ROOT / "scripts/lib"))
+
+import kernel_modules  # noqa: E402
 
 
 def run(*command, **options):
@@ -24,6 +28,19 @@ def run(*command, **options):
 def fetched(flavour):
     """The paths of a stock kernel: {"kernel", "modules", ...}."""
     return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, "--print", "json"))
+
+
+def put_guest(files, init, modules, *options):
+    """A kernel and an initrd with these modules and what depends on them into the directory files;
+    more options are those of make-initrd."""
+    found = fetched("6.1-cloud")
+    shutil.copy(found["kernel"], files / "kernel")
+    with tempfile.TemporaryDirectory() as directory:
+        needed = kernel_modules.Modules(found["modules"]).with_dependencies(modules)
+        for index, (name, content) in enumerate(needed):
+            (Path(directory) / f"{index:02}-{name}").write_bytes(content)
+        run(ROOT / "scripts/make-initrd", "--init", init, "--add", f"{directory}:/modules",
+            *options, files / "initrd")
 
 
 def hardware_kvm():
