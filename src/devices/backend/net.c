@@ -184,11 +184,11 @@ int net_send(struct net *net, unsigned int pair, struct iovec *iov, unsigned int
 	return -ENOTCONN;
 }
 
-uint64_t net_limit_ns(struct net *net, enum net_direction direction, uint64_t now_ns)
+uint64_t net_limit_ns(struct net *net, enum net_direction direction)
 {
 	struct rate_limit *limit = &net->limits[direction];
 
-	return rate_limit_is_on(limit) ? rate_limit_take(limit, now_ns, 1) : 0;
+	return rate_limit_is_on(limit) ? rate_limit_take(limit, clock_monotonic_ns(), 1) : 0;
 }
 
 int net_set_offloads(struct net *net, unsigned int offloads)
