@@ -7,12 +7,15 @@ fails: the ratios of one run are what can be compared.
 
 import argparse
 import json
-import re
-import resource
 import shutil
 import statistics
 import subprocess
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+from guest_run import run_twice  # noqa: E402
 
 TAP = "hullbench0"
 CASES = [  # label, the guest's words
@@ -25,37 +28,14 @@ CASES = [  # label, the guest's words
 ]
 
 
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def run_once(command):
-    """(frames per second, MiB per second, frames, host CPU seconds of it all), or None."""
-    before = cpu_seconds()
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, errors="replace", timeout=120,
-                            check=False)
-    used = cpu_seconds() - before
-    line = re.search(r"net-bench: result (.*)", result.stdout)
-    if not line:
-        print(f"no result: {result.stdout[-300:]}{result.stderr[-300:]}")
-        return None
-    fields = dict(word.partition("=")[::2] for word in line.group(1).split())
-    return (float(fields["frames-per-s"]), float(fields["mib-per-s"]), float(fields["frames"]),
-            used)
-
-
 def run_guest(make_command, options, words):
-    """(frames per second, MiB per second, host CPU microseconds per frame), or None.
-
-    A long and a short run: what they differ by is the frames' own, without start-up.
-    """
-    short = run_once(make_command(options, f"{words} ms={options.ms // 4}"))
-    long = run_once(make_command(options, f"{words} ms={options.ms}"))
-    if not short or not long or long[2] <= short[2]:
+    """(frames per second, MiB per second, host CPU microseconds per frame), or None."""
+    result = run_twice(lambda ms: make_command(options, f"{words} ms={ms}"), "net-bench", "frames",
+                       options.ms)
+    if not result:
         return None
-    return long[0], long[1], max(long[3] - short[3], 0) * 1e6 / (long[2] - short[2])
+    fields, cpu_us = result
+    return float(fields["frames-per-s"]), float(fields["mib-per-s"]), cpu_us
 
 
 def hull_command(options, words):
