@@ -30,7 +30,7 @@ HOST=192.168.77.1
 GUEST="-k $FILES/kernel -i $FILES/initrd -m 512M"
 TAP=hulltest0
 # Not those of busybox, which a busybox shell would take first.
-find_program() { for place in /usr/local/bin /usr/sbin /sbin; do
+find_program() { for place in /usr/local/bin /usr/sbin /usr/bin /sbin; do
 	[ -x $place/$1 ] && echo $place/$1 && return; done; }
 IP=$(find_program ip)
 TC=$(find_program tc)
@@ -64,6 +64,13 @@ start_servers()
 	jobs_of_host="$jobs_of_host $!"
 }
 
+# captured FILTER: the frames of the capture that it matches. Debian's tcpdump wants to become a user.
+captured()
+{
+	[ -e /etc/passwd ] || echo 'root:x:0:0:root:/:/bin/sh' >/etc/passwd
+	$(find_program tcpdump) -Z root -r /tmp/cap -n "$@" 2>/tmp/tcpdump.log || fail "$(cat /tmp/tcpdump.log)"
+}
+
 check_guest()
 {
 	! grep 'guest: FAIL' "$log" || fail "the guest found something wrong"
@@ -93,8 +100,8 @@ expect feature tx-checksumming: on; expect feature tcp-segmentation-offload: on
 expect feature rx-checksumming: on '.*'; expect channels Combined: 1
 for test in properties speed checksums; do expect done $test; done
 # Segments of more than 32 KiB went both ways, in one piece.
-tcpdump -r /tmp/cap -n -c 1 "greater 32768 and src host $HOST" 2>/dev/null | grep . || fail "none in"
-tcpdump -r /tmp/cap -n -c 1 "greater 32768 and dst host $HOST" 2>/dev/null | grep . || fail "none out"
+captured "greater 32768 and src host $HOST" | grep -m 1 . || fail "none in"
+captured "greater 32768 and dst host $HOST" | grep -m 1 . || fail "none out"
 rm /tmp/cap
 echo 2 >$segments
 """,
@@ -119,7 +126,7 @@ ip link set dev $TAP mtu 9000
 boot 0 $GUEST -n tap=$TAP,pcap=/tmp/cap -p "$(words up,ping_peer,ping_large)"
 check_guest
 expect mtu 9000; expect large ping 3
-[ $(tcpdump -r /tmp/cap -n "icmp and greater 9014" 2>/dev/null | wc -l) -ge 6 ] || fail "no frame of 9014 bytes"
+[ $(captured "icmp and greater 9014" | wc -l) -ge 6 ] || fail "no frame of 9014 bytes"
 """,
     "losses": """
 make_tap
