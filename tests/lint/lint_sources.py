@@ -30,8 +30,8 @@ GUEST_POINTERS = (
      "a span of guest RAM outside gmem, chain and virtq: use chain_read, chain_write"),
     (re.compile(r"\biov_base\b"),
      re.compile(r"^(src/core/(gmem|io_\w+)\.c|src/devices/virtio/chain\.c|"
-                r"src/devices/backend/disk_(direct|request)\.c)$"),
-     "a pointer out of an iovec outside chain, the I/O engines and the disks' copying"),
+                r"src/devices/backend/(disk_(direct|request)|net_iov)\.c)$"),
+     "a pointer out of an iovec outside chain, the I/O engines and the backends' copying"),
     (re.compile(r"\bregions\s*\[[^]]*\]\s*\.\s*host\b|\bregion->host\b"),
      re.compile(r"^src/(core/gmem|machine/vm)\.c$"),
      "guest RAM by its mapping: use the doors of gmem.h"),
