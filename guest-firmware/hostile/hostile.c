@@ -30,6 +30,7 @@ static const struct hostile_group *const groups[] = {
 	&layout_group,
 	&flight_group,
 	&pci_group,
+	&net_group,
 	&other_group,
 };
 
@@ -128,6 +129,8 @@ static const char *missing_device(uint32_t needs, const struct virtio *device)
 		return "entropy";
 	if ((needs & NEED_CONSOLE) && !bystander_find(VIRTIO_CONSOLE, false))
 		return "console";
+	if ((needs & NEED_NET) && !bystander_find(VIRTIO_NETWORK, false))
+		return "network";
 	if ((needs & NEED_READ_ONLY) && !bystander_find(VIRTIO_BLOCK, true))
 		return "read-only-disk";
 	return NULL;

@@ -25,6 +25,7 @@
 #define NEED_CONSOLE       0x2000
 #define NEED_READ_ONLY     0x4000 /* another disk, read-only */
 #define NEED_WRITABLE_DISK 0x8000
+#define NEED_NET           0x10000
 
 enum expect {
 	EXPECT_OK,          /* used, status 0 */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 /* 5 */
+#define VIRTIO_NETWORK 1
 #define VIRTIO_BLOCK   2
 #define VIRTIO_CONSOLE 3
 #define VIRTIO_ENTROPY 4

@@ -176,6 +176,70 @@ def console_controls():
     yield "reset", ready + ports + b"\x87" + ports + say_all + ready + say_all
     yield "malformed", says(4, 3, 1) + says(0x80000000, 6, 1) + says(0, 99, 1) + \
         says(0, 5, 1, b"\1\0\1\0") + says(1, 7, 1, b"name") + ready[:5] + b"\0\0\0\7"
+def net_transmissions():
+    """Operations of fuzz_net_transmit.c; headers as in VIRTIO 1.2 5.1.6."""
+    def frame(length, header=b"", source=bytes(6), piece=255):
+        content = header.ljust(12, b"\0") + bytes(6) + source + bytes(64)
+        return bytes([0]) + struct.pack(">H", length) + bytes([piece]) + content[:length]
+
+    own = bytes([0x52, 0x54, 0, 0x12, 0x34, 0x56])
+    all_features, spoof = bytes([1]), bytes([5])
+    yield "frame", all_features + frame(72)
+    yield "segments", all_features + frame(4000, bytes([1, 1, 54, 0, 180, 5, 34, 0, 16, 0]))
+    yield "no-checksum", bytes([2]) + frame(72, bytes([1]))
+    yield "few-features", bytes([0, 0xFF, 0xFF]) + frame(72, bytes([1, 1]))
+    yield "gso-kinds", all_features + b"".join(frame(72, bytes([1, kind])) for kind in
+                                               (0, 1, 2, 3, 4, 5, 6, 0x7F, 0x80, 0x81, 0xFF))
+    yield "lengths", all_features + b"".join(frame(n) for n in (0, 1, 11, 12, 25, 26, 27))
+    yield "longest", all_features + frame(0x8007) + frame(0x8008) + frame(0x8009)
+    yield "spoofed", spoof + frame(72) + frame(72, source=own)
+    yield "answers", all_features + b"".join(bytes([2, answer]) + frame(72) + bytes([3])
+                                             for answer in (1, 0, 2, 3, 0x80, 0))
+    yield "pieces", all_features + frame(300, piece=0)
+
+
+def net_receptions():
+    """Operations of fuzz_net_receive.c."""
+    def buffer(*lengths, shift=0):
+        return bytes([0, len(lengths) | shift << 5]) + struct.pack(f">{len(lengths)}H", *lengths)
+
+    def frame(length, more=0):
+        return bytes([2]) + struct.pack(">HB", length, more)
+
+    merged, single = bytes([1]), bytes([0])
+    yield "frame", merged + buffer(1526) + frame(72)
+    yield "single", single + buffer(1526) + frame(72) + buffer(20, 20, 40) + frame(80)
+    yield "too-small", single + buffer(60) + frame(72) + frame(60)
+    yield "merged", merged + buffer(100) * 5 + frame(480)
+    yield "waits", merged + buffer(100) + frame(480) + buffer(100) * 5
+    yield "gives-up", merged + buffer(100) + frame(480) + bytes([3]) + frame(90)
+    yield "longest", merged + buffer(60000) + frame(65535, 31) + buffer(60000)
+    yield "runt", merged + buffer(1526) + frame(20) + frame(26)
+    yield "tiny", merged + buffer(1) * 40 + frame(30)
+    yield "empty", merged + buffer(0)
+    yield "readable-tail", merged + bytes([0, 255]) + bytes(14) + frame(72)
+    yield "filtered", bytes([3]) + buffer(1526) + frame(72)
+    yield "limited", merged + buffer(1526) + bytes([4]) + frame(72) + bytes([4, 3])
+
+
+def net_commands():
+    """Commands for fuzz_net_control.c: VIRTIO 1.2 5.1.6.5."""
+    def says(*content, room=1, piece=255):
+        return struct.pack(">HBB", len(content), room, piece) + bytes(content)
+
+    for features, name in ((1, "all"), (3, "antispoof"), (0xFE, "few")):
+        yield f"modes-{name}", bytes([features]) + b"".join(says(0, n, 1) for n in range(7))
+        yield f"mac-{name}", bytes([features]) + says(1, 1, 2, 0, 0, 0, 0, 1)
+        yield f"table-{name}", bytes([features]) + says(1, 0, 1, 0, 0, 0, *range(6), 0, 0, 0, 0)
+        yield f"vlan-{name}", bytes([features]) + says(2, 0, 255, 15) + says(2, 1, 255, 15)
+        yield f"others-{name}", (bytes([features]) + says(3, 0) + says(4, 0, 2, 0) +
+                                 says(5, 0, 0x82, 0, 0, 0, 0, 0, 0, 0))
+    yield "cut", bytes([1]) + b"".join(says(*([1, 0] + [255] * n)) for n in range(9))
+    yield "huge-table", bytes([1]) + says(1, 0, 70, 0, 0, 0, *([2] * 420), 0, 0, 0, 0)
+    yield "pieces", bytes([1]) + says(1, 1, 2, 0, 0, 0, 0, 1, piece=0)
+    yield "no-room", bytes([1]) + says(0, 0, 1, room=0)
+
+
 def access(opcode, offset, size, value=None):
     """A step of fuzz_virtio.h: a read, or a write when there is a value."""
     flags = size.bit_length() - 1
@@ -281,6 +345,12 @@ def main():
         write("blk_request", name, data)
     for name, data in console_controls():
         write("console_control", name, data)
+    for name, data in net_transmissions():
+        write("net_transmit", name, data)
+    for name, data in net_receptions():
+        write("net_receive", name, data)
+    for name, data in net_commands():
+        write("net_control", name, data)
     for name, data in mmio_scripts():
         write("virtio_mmio", name, data)
     for name, data in pci_scripts():

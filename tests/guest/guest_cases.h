@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CASE_WORDS_MAX 8
+#define CASE_WORDS_MAX 12
 #define CASE_STEPS_MAX 3
 #define CASE_LINES_MAX 8
 

@@ -44,6 +44,7 @@ struct command {
 	char disks[DISKS_MAX][PATH_MAX]; /* made for the case; "" when not used */
 	char disk_options[DISKS_MAX][PATH_MAX];
 	unsigned int disk_count;
+	char link[128];
 	unsigned int count;
 	uint64_t file_bytes; /* of the option's file; 0: none */
 };
@@ -81,6 +82,14 @@ static const char *make_disk(struct command *command, const char *option)
 	return command->disk_options[index];
 }
 
+/* "@link": a socket of datagrams that is its own peer; hull removes it. */
+static const char *make_link(struct command *command)
+{
+	(void)snprintf(command->link, sizeof(command->link),
+		"socket=/tmp/hull-link-%d,peer=/tmp/hull-link-%d", (int)getpid(), (int)getpid());
+	return command->link;
+}
+
 static void remove_disks(const struct command *command)
 {
 	for (unsigned int i = 0; i < command->disk_count; i++)
@@ -104,6 +113,8 @@ static void build_command(
 
 		if (strncmp(option, "@disk", 5) == 0) {
 			option = make_disk(command, option);
+		} else if (strcmp(option, "@link") == 0) {
+			option = make_link(command);
 		} else if (option[0] == '@') {
 			(void)snprintf(command->file, sizeof(command->file), "%s/%s",
 				setup->firmware, option + 1);

@@ -38,7 +38,7 @@ static void give_buffers(unsigned int first, unsigned int count, uint32_t bytes)
 
 static unsigned int number_of_buffers(unsigned int slot)
 {
-	return slot_bytes(slot)[10] | slot_bytes(slot)[11] << 8;
+	return slot_bytes(slot)[10] + 256U * slot_bytes(slot)[11];
 }
 
 static void frames_go_both_ways(void **state)

@@ -35,13 +35,15 @@ def hardware_kvm():
 
 class Suite:
     """cases: {name: shell text}; the first `half` of them run in one emulated host, the others in a
-    second one at the same time. programs: more programs that the cases run on the host."""
+    second one at the same time. programs: more programs that the cases run on the host;
+    modules: more of its kernel, where it is emulated."""
 
-    def __init__(self, hull, cases, half, wanted=(), programs=()):
+    def __init__(self, hull, cases, half, wanted=(), programs=(), modules=()):
         self._hull = hull
         self._half = half
         self._qemu = shutil.which("qemu-system-x86_64") or ""
         self._programs = programs
+        self._modules = modules
         self._cases = {}
         for name, body in cases.items():
             if wanted and name not in wanted:
@@ -113,6 +115,8 @@ class Suite:
                    "--put", f"{cases}:/cases", "--memory", "3G", "--timeout", "2000"]
         for program in self._programs:
             command += ["--put-exec", program]
+        for module in self._modules:
+            command += ["--module", module]
         found = re.search(r"libz\.so\.1 .*=> (\S+)", run("/sbin/ldconfig", "-p"))
         if found:  # hull opens it when a kernel is packed
             command += ["--put", f"{Path(found.group(1)).resolve()}:{found.group(1)}"]

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Linux's own driver uses Hull's NICs: on a tap, in a bridge, over sockets, through losses.
+
+On hardware KVM the cases run right here, as root, since they make interfaces; elsewhere in the
+emulated KVM host. argv: the hull program, then names of cases (all of them by default).
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "scripts/lib"), str(HERE / "linux")]
+
+import kernel_modules  # noqa: E402
+from harness import Suite, fetched, hardware_kvm, run  # noqa: E402
+
+HALF = 5
+GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_net")
+GUEST_PROGRAMS = ("iperf3", "ethtool")
+HOST_MODULES = ("tun", "bridge", "sch_netem")
+HOST_PROGRAMS = ("ip", "tc", "iperf3", "tcpdump")
+PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
+
+PRELUDE = """
+LIMIT=500s
+HOST=192.168.77.1
+GUEST="-k $FILES/kernel -i $FILES/initrd -m 512M"
+TAP=hulltest0
+# Not those of busybox, which a busybox shell would take first.
+find_program() { for place in /usr/local/bin /usr/sbin /sbin; do
+	[ -x $place/$1 ] && echo $place/$1 && return; done; }
+IP=$(find_program ip)
+TC=$(find_program tc)
+ip() { $IP "$@"; }
+tc() { $TC "$@"; }
+ip link set lo up
+trap 'ip link del $TAP 2>/dev/null; ip link del hullbr0 2>/dev/null; kill $jobs_of_host 2>/dev/null' EXIT
+jobs_of_host=
+
+# words TESTS [ADDRESS [PEER]]: for the guest's command line.
+words()
+{
+	echo "quiet net_test=$1 net_own=192.168.77.${2:-2}/24 net_peer=192.168.77.${3:-1} net_megabytes=${MEGABYTES:-16}"
+}
+
+# make_tap OPTION...: as an administrator would, for the user of hull.
+make_tap()
+{
+	ip tuntap add dev $TAP mode tap "$@" || fail "no tap"
+	ip addr add $HOST/24 dev $TAP
+	ip link set dev $TAP up
+}
+
+# Servers on the host, one connection each: takes, and gives what it has got.
+start_servers()
+{
+	iperf3 -s -D >/dev/null 2>&1
+	# The nc of busybox ends when the other side ends its sending: nobody does before the last byte.
+	mkfifo /tmp/hold.$$
+	(nc -l -p 5001 <>/tmp/hold.$$ >/tmp/from_guest; nc -l -p 5002 </tmp/from_guest) &
+	jobs_of_host="$jobs_of_host $!"
+}
+
+check_guest()
+{
+	! grep 'guest: FAIL' "$log" || fail "the guest found something wrong"
+	! grep '^guest: warning .*\\(virtio\\|eth0\\|NETDEV\\)' "$log" || fail "a warning"
+	grep '^guest: ' "$log"
+}
+
+check_sums()
+{
+	sum=$(sed -n 's/^guest: sum \\([0-9a-f]*\\).*/\\1/p' "$log")
+	[ ${#sum} = 64 ] || fail "no sum"
+	expect received $sum
+}
+"""
+
+CASES = {
+    "tap-all": """
+make_tap
+start_servers
+boot 0 $GUEST -c 2 -n tap=$TAP,mac=52:54:00:ab:cd:01,pcap=/tmp/cap -p "$(words up,ping_peer,properties,speed,checksums)" --transport pci
+check_guest; check_sums
+expect driver virtio_net; expect mac 52:54:00:ab:cd:01; expect mtu 1500; expect ping 3
+expect feature tx-checksumming: on; expect feature tcp-segmentation-offload: on
+expect feature rx-checksumming: on '.*'; expect channels Combined: 1
+for test in properties speed checksums; do expect done $test; done
+# Segments of more than 32 KiB went both ways, in one piece.
+tcpdump -r /tmp/cap -n -c 1 "greater 32768 and src host $HOST" 2>/dev/null | grep . || fail "none in"
+tcpdump -r /tmp/cap -n -c 1 "greater 32768 and dst host $HOST" 2>/dev/null | grep . || fail "none out"
+rm /tmp/cap
+""",
+    "mmio-threads": """
+make_tap
+start_servers
+boot 0 $GUEST -c 2 -n tap=$TAP -p "$(words up,ping_peer,speed,checksums)" --transport mmio --io-engine threads
+check_guest; check_sums
+expect done speed
+""",
+    "two-pairs": """
+make_tap multi_queue
+start_servers
+boot 0 $GUEST -c 2 -n tap=$TAP,queues=2 -p "$(words up,ping_peer,properties,channels,speed,ping_peer)"
+check_guest
+expect channels Combined: 2; expect done speed
+grep -E 'hull: NIC 0, queue pair 1: sent [1-9]' "$log" || fail "the second pair was not used"
+""",
+    "jumbo-frames": """
+make_tap
+ip link set dev $TAP mtu 9000
+boot 0 $GUEST -n tap=$TAP,pcap=/tmp/cap -p "$(words up,ping_peer,ping_large)"
+check_guest
+expect mtu 9000; expect large ping 3
+[ $(tcpdump -r /tmp/cap -n "icmp and greater 9014" 2>/dev/null | wc -l) -ge 6 ] || fail "no frame of 9014 bytes"
+""",
+    "losses": """
+make_tap
+tc qdisc add dev $TAP root netem loss 2% delay 1ms || fail "no netem"
+start_servers
+MEGABYTES=4
+boot 0 $GUEST -n tap=$TAP -p "$(words up,ping_peer,checksums)"
+check_guest; check_sums
+""",
+    "tap-vanishes": """
+make_tap
+boot_later() { while ! grep -q 'guest: ready' $log; do sleep 0.2; done; ip link del $TAP; }
+boot_later &
+boot 0 $GUEST -n tap=$TAP -d $FILES/initrd,ro -p "$(words up,ping_peer,loses_link)"
+check_guest
+expect lost; expect alive 1
+[ $(grep -c "hull: .*the link of tap '$TAP' is down" "$log") = 1 ] || fail "not one line about it"
+""",
+    "bridge": """
+ip link add hullbr0 type bridge || fail "no bridge"
+ip link set dev hullbr0 up
+"$HULL" run --timeout $LIMIT --console file=/tmp/second $GUEST -n tap,bridge=hullbr0 \\
+	-p "$(words up,ping_peer,serve 3 2)" &
+second=$!
+boot 0 $GUEST -n tap,bridge=hullbr0 -p "$(words up,ping_peer,checksums 2 3)"
+check_guest; check_sums
+wait $second || fail "the second guest: $(cat /tmp/second)"
+grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/second)"
+""",
+    "stream-link": """
+"$HULL" run --timeout $LIMIT --console file=/tmp/second $GUEST -n socket=/tmp/link,listen \\
+	-p "$(words up,ping_peer,serve 3 2)" &
+second=$!
+until [ -S /tmp/link ]; do sleep 0.2; done
+boot 0 $GUEST -n socket=/tmp/link -p "$(words up,ping_peer,checksums 2 3)"
+check_guest; check_sums
+wait $second || fail "the second guest: $(cat /tmp/second)"
+grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/second)"
+[ ! -e /tmp/link ] || fail "the socket is left"
+""",
+    "datagram-link": """
+"$HULL" run --timeout $LIMIT --console file=/tmp/second $GUEST -n socket=/tmp/left,peer=/tmp/right \\
+	-p "$(words up,ping_peer,serve 3 2)" &
+second=$!
+boot 0 $GUEST -n socket=/tmp/right,peer=/tmp/left -p "$(words up,ping_peer,checksums 2 3)"
+check_guest; check_sums
+wait $second || fail "the second guest: $(cat /tmp/second)"
+grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/second)"
+""",
+    "none": """
+boot 0 $GUEST -n none -p "$(words absent)"
+expect "interfaces lo "
+boot 0 $GUEST -p "$(words absent)"
+expect "interfaces lo "
+""",
+}
+
+
+def prepare(files):
+    found = fetched("6.1-cloud")
+    shutil.copy(found["kernel"], files / "kernel")
+    modules = files / "modules"
+    modules.mkdir()
+    with_dependencies = kernel_modules.Modules(found["modules"]).with_dependencies(GUEST_MODULES)
+    for index, (name, content) in enumerate(with_dependencies):
+        (modules / f"{index:02}-{name}").write_bytes(content)
+    command = [ROOT / "scripts/make-initrd", "--init", HERE / "linux/net-guest", "--with-libs",
+               "--add", f"{modules}:/modules"]
+    for program in GUEST_PROGRAMS:
+        command += ["--add", f"{shutil.which(program, path=PATH)}:/usr/bin/{program}"]
+    run(*command, files / "initrd")
+    shutil.rmtree(modules)
+
+
+def main(hull, *wanted):
+    missing = [program for program in {*GUEST_PROGRAMS, *HOST_PROGRAMS}
+               if not shutil.which(program, path=PATH)]
+    if missing:
+        print(f"SKIP: no {' '.join(sorted(missing))} (see scripts/install-dependencies)")
+        return 77
+    if hardware_kvm() and os.geteuid() != 0:
+        print("SKIP: making interfaces needs root")
+        return 77
+    cases = {name: PRELUDE + body for name, body in CASES.items()}
+    programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
+    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(prepare)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
