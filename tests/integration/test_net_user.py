@@ -23,7 +23,8 @@ sys.path.insert(0, str(HERE / "net"))
 import frames  # noqa: E402
 import lab as laboratory  # noqa: E402
 import peers  # noqa: E402
-from lab import GUEST6, HOST, HOST6, HOST_OTHER, OUTSIDE, OUTSIDE6, RESOLVER, sh  # noqa: E402
+from lab import (GUEST6, HOST, HOST6, HOST_OTHER, OUTSIDE, OUTSIDE6, RESOLVER, sh,  # noqa: E402
+                 wait_for)
 
 HULL = os.path.abspath(sys.argv.pop(1))
 GATEWAY, DNS, GATEWAY6 = "10.0.2.2", "10.0.2.3", "fd00::2"
@@ -37,16 +38,6 @@ def digest(seed, total):
     for block in peers.pseudo_random(seed, total):
         value.update(block)
     return value.hexdigest()
-
-
-def wait_for(condition):
-    """Polls; a loaded machine takes as long as it takes."""
-    end = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Case(unittest.TestCase):

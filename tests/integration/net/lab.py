@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +46,16 @@ def said(process):
     """What the process has printed since it was ready, without waiting for more."""
     readable, _, _ = select.select([process.stdout], [], [], 0)
     return os.read(process.stdout.fileno(), 4096).decode() if readable else ""
+
+
+def wait_for(condition):
+    """What it returns once that is true: a loaded machine takes as long as it takes."""
+    end = time.monotonic() + 60
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise AssertionError("it does not happen")
+        time.sleep(0.02)
+    return found
 
 
 def enter_host():
