@@ -8,13 +8,16 @@ fails: the ratios of one run are what can be compared.
 import argparse
 import json
 import os
-import re
-import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+from guest_run import run_twice  # noqa: E402
 
 DISK_MIB = 256
 CASES = [  # op, block bytes, depth, queues
@@ -27,36 +30,11 @@ CASES = [  # op, block bytes, depth, queues
 ]
 
 
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def run_once(command):
-    """(operations per second, operations, host CPU seconds of it all), or None."""
-    before = cpu_seconds()
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, errors="replace", timeout=120,
-                            check=False)
-    used = cpu_seconds() - before
-    line = re.search(r"disk-bench: result (.*)", result.stdout)
-    if not line:
-        print(f"no result: {result.stdout[-300:]}{result.stderr[-300:]}")
-        return None
-    fields = dict(word.partition("=")[::2] for word in line.group(1).split())
-    return float(fields["iops"]), float(fields["ops"]), used
-
-
 def run_guest(make_command, options, words, *rest):
-    """(operations per second, host CPU microseconds per operation), or None.
-
-    A long and a short run: what they differ by is the operations' own, without start-up.
-    """
-    short = run_once(make_command(options, f"{words} ms={options.ms // 4}", *rest))
-    long = run_once(make_command(options, f"{words} ms={options.ms}", *rest))
-    if not short or not long or long[1] <= short[1]:
-        return None
-    return long[0], max(long[2] - short[2], 0) * 1e6 / (long[1] - short[1])
+    """(operations per second, host CPU microseconds per operation), or None."""
+    result = run_twice(lambda ms: make_command(options, f"{words} ms={ms}", *rest), "disk-bench",
+                       "ops", options.ms)
+    return (float(result[0]["iops"]), result[1]) if result else None
 
 
 def hull_command(options, words, direct, queues):

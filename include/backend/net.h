@@ -159,7 +159,7 @@ void net_stop_waiting(struct net *net, unsigned int pair, enum net_direction dir
 
 /* Before a frame: 0 when the rate limit lets it pass, else the time at which to ask again. Its
  * bytes are charged by net_receive and net_send. */
-must_check uint64_t net_limit_ns(struct net *net, enum net_direction direction, uint64_t now_ns);
+must_check uint64_t net_limit_ns(struct net *net, enum net_direction direction);
 
 /* What the receiver takes from now on; those that the backend lacks are left out. */
 must_check int net_set_offloads(struct net *net, unsigned int offloads);

@@ -188,6 +188,7 @@ const struct option option_table[] = {
 		.commands = COMMAND_RUN,
 		.repeatable = true,
 		.value = "KIND[,WORD]...",
+		.choices = "none tap tap= socket= user passt",
 		.help = "a NIC; without one, or with none, there is no network",
 		.details =
 			"Kinds: none; tap[=NAME] (an interface of the host, made for the time of "

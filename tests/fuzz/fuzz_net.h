@@ -262,11 +262,10 @@ int net_send(struct net *net, unsigned int pair, struct iovec *iov, unsigned int
 	return fuzz_send(iov, iov_count);
 }
 
-uint64_t net_limit_ns(struct net *net, enum net_direction direction, uint64_t now_ns)
+uint64_t net_limit_ns(struct net *net, enum net_direction direction)
 {
 	(void)net;
 	(void)direction;
-	(void)now_ns;
 	return fuzz_limit();
 }
 

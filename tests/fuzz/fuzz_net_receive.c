@@ -66,7 +66,7 @@ static void check_used(unsigned int *looked_at)
 				for (uint32_t k = 0; k < span->length && offset < 13; k++)
 					beginning[offset++] = ((uint8_t *)span->host)[k];
 			}
-		count = beginning[10] | beginning[11] << 8;
+		count = beginning[10] + 256U * beginning[11];
 		fuzz_require(count >= 1 && *looked_at + count <= queue->pushed);
 		fuzz_require(receiver->is_mergeable || count == 1);
 		offset = 0;

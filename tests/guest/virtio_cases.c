@@ -28,6 +28,17 @@
 		}                                                                                  \
 	}
 
+/* Frames that a NIC on a link to itself hears again. */
+#define LINK_CASE(way, what)                                                                     \
+	{                                                                                        \
+		.group = "virtio", .name = "net-bench " what " over " way, .guest = "net-bench", \
+		.options = {"--debug-exit", "--transport", way, "-n", "@link"},                  \
+		.words = "op=echo count=2000 " what, .status = 33, .lines = {                    \
+			"net-bench: result frames=",                                             \
+			" odd=0\n"                                                               \
+		}                                                                                \
+	}
+
 #define WRITER_CASE(way, what)                                                  \
 	{                                                                       \
 		.group = "virtio", .name = "disk-writer " what " over " way,    \
@@ -49,6 +60,9 @@ const struct guest_case virtio_cases[] = {
 	BENCH_CASE("pci", "op=seqread block=131072 depth=8"),
 	BENCH_CASE("mmio", "op=randread"),
 	BENCH_CASE("mmio", "op=randwrite queues=2"),
+	LINK_CASE("pci", "bytes=60"),
+	LINK_CASE("pci", "bytes=1514 depth=1"),
+	LINK_CASE("mmio", "bytes=1514"),
 	WRITER_CASE("pci", "record=512"),
 	WRITER_CASE("pci", "record=4096 batch=8"),
 	WRITER_CASE("mmio", "record=512 batch=8"),

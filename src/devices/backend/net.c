@@ -63,31 +63,31 @@ static void send_ready(struct io_poll *poll, short revents)
 	poll_ready(poll->owner, NET_SEND, revents);
 }
 
-void net_wait(struct net *net, unsigned int index, enum net_direction direction)
+void net_wait(struct net *net, unsigned int pair, enum net_direction direction)
 {
-	struct net_pair *pair = &net->pairs[index];
+	struct net_pair *waiter = &net->pairs[pair];
 
-	if (pair->waiting[direction] || !net_link_is_up(net))
+	if (waiter->waiting[direction] || !net_link_is_up(net))
 		return;
-	pair->waiting[direction] = true;
-	pair->polls[direction] = (struct io_poll){
-		.fd = pair->fd,
+	waiter->waiting[direction] = true;
+	waiter->polls[direction] = (struct io_poll){
+		.fd = waiter->fd,
 		.events = direction == NET_RECEIVE ? POLLIN : POLLOUT,
 		.ready = direction == NET_RECEIVE ? receive_ready : send_ready,
-		.owner = pair,
+		.owner = waiter,
 	};
-	io_poll_start(net->io_thread, &pair->polls[direction]);
+	io_poll_start(net->io_thread, &waiter->polls[direction]);
 }
 
-void net_stop_waiting(struct net *net, unsigned int index, enum net_direction direction)
+void net_stop_waiting(struct net *net, unsigned int pair, enum net_direction direction)
 {
-	struct net_pair *pair = &net->pairs[index];
+	struct net_pair *waiter = &net->pairs[pair];
 
-	pair->again[direction] = false;
-	if (!pair->waiting[direction])
+	waiter->again[direction] = false;
+	if (!waiter->waiting[direction])
 		return;
-	pair->waiting[direction] = false;
-	io_poll_cancel(net->io_thread, &pair->polls[direction]);
+	waiter->waiting[direction] = false;
+	io_poll_cancel(net->io_thread, &waiter->polls[direction]);
 }
 
 static void again_expired(struct io_timer *timer)
@@ -103,9 +103,9 @@ static void again_expired(struct io_timer *timer)
 		}
 }
 
-void net_again(struct net *net, unsigned int index, enum net_direction direction)
+void net_again(struct net *net, unsigned int pair, enum net_direction direction)
 {
-	net->pairs[index].again[direction] = true;
+	net->pairs[pair].again[direction] = true;
 	if (!net->again_timer.deadline_ns)
 		io_timer_arm(net->io_thread, &net->again_timer, NEXT_ROUND);
 }
@@ -184,11 +184,11 @@ int net_send(struct net *net, unsigned int pair, struct iovec *iov, unsigned int
 	return -ENOTCONN;
 }
 
-uint64_t net_limit_ns(struct net *net, enum net_direction direction, uint64_t now_ns)
+uint64_t net_limit_ns(struct net *net, enum net_direction direction)
 {
 	struct rate_limit *limit = &net->limits[direction];
 
-	return rate_limit_is_on(limit) ? rate_limit_take(limit, now_ns, 1) : 0;
+	return rate_limit_is_on(limit) ? rate_limit_take(limit, clock_monotonic_ns(), 1) : 0;
 }
 
 int net_set_offloads(struct net *net, unsigned int offloads)

@@ -120,7 +120,7 @@ int net_datagram_adopt(int fd, struct net **ret_net, struct err *err)
 
 int net_datagram_open(const char *path, const char *peer, struct net **ret_net, struct err *err)
 {
-	struct net_datagram *datagram;
+	struct net_datagram *datagram = NULL;
 	struct sockaddr_un own_address, peer_address;
 	struct host_socket bound;
 	int r = host_socket_address(path, &own_address, err);
@@ -134,7 +134,7 @@ int net_datagram_open(const char *path, const char *peer, struct net **ret_net, 
 	if (r < 0)
 		return r;
 	r = create(bound.fd, &datagram, err);
-	if (r < 0) {
+	if (!datagram) {
 		host_socket_unlink(path, &bound);
 		return r;
 	}

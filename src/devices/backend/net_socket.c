@@ -54,7 +54,8 @@ static int adopt(int handed_in, struct net **ret_net, struct err *err)
 	if (flags < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
 		return err_set_errno(err, errno, "the descriptor is no socket");
 	if (type != SOCK_STREAM && type != SOCK_DGRAM)
-		return err_set(err, EINVAL, "the descriptor is no socket of the type stream or datagram");
+		return err_set(
+			err, EINVAL, "the descriptor is no socket of the type stream or datagram");
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 		return err_set_errno(err, errno, "the descriptor cannot be set up");
 	if (type == SOCK_STREAM)

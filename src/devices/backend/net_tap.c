@@ -149,12 +149,12 @@ static int refused_tap(const struct net_tap *tap, int code, unsigned int pairs, 
 	if (code == EPERM && !tap->name[0])
 		return err_set(err, code,
 			"making an interface needs CAP_NET_ADMIN: make one beforehand by 'ip "
-		        "tuntap "
+			"tuntap "
 			"add dev NAME mode tap user USER' and give its name, or use --net user");
 	if (code == EPERM)
 		return err_set(err, code,
 			"it is another user's, or making it needs CAP_NET_ADMIN: 'ip tuntap add "
-		        "dev "
+			"dev "
 			"%s mode tap user USER' makes one for you",
 			tap->name);
 	if (code == EBUSY)
@@ -162,7 +162,7 @@ static int refused_tap(const struct net_tap *tap, int code, unsigned int pairs, 
 	if (code == EINVAL && pairs > 1)
 		return err_set(err, code,
 			"it is no tap of several queues: leave 'queues' out, or make it by 'ip "
-		        "tuntap "
+			"tuntap "
 			"add dev %s mode tap multi_queue'",
 			tap->name);
 	if (code == EINVAL)

@@ -169,28 +169,28 @@ static int obey(struct virtio_net *net, struct chain *chain)
 	return classes[head[0]](net, head[1], chain);
 }
 
-void net_control_run(struct virtio_net *net, unsigned int index)
+void net_control_run(struct virtio_net *net, unsigned int queue)
 {
-	struct virtq *queue = net->device.queues[index].run;
+	struct virtq *run = net->device.queues[queue].run;
 	struct chain *chain;
 	int r = 1;
 
-	virtq_disable_notifications(queue);
+	virtq_disable_notifications(run);
 	for (unsigned int i = 0; i < COMMANDS_A_TURN && r > 0; i++) {
 		uint8_t ack;
 
 		do
-			r = virtq_pop(queue, &chain);
-		while (r == 0 && virtq_enable_notifications(queue));
+			r = virtq_pop(run, &chain);
+		while (r == 0 && virtq_enable_notifications(run));
 		if (r <= 0)
 			break;
 		ack = obey(net, chain) < 0 ? ACK_ERROR : ACK_OK;
 		(void)!chain_write(chain, &ack, sizeof(ack)); /* without room for it, nothing */
-		virtq_push(queue, chain);
+		virtq_push(run, chain);
 	}
-	virtio_device_flush_queue(&net->device, index);
+	virtio_device_flush_queue(&net->device, queue);
 	if (r < 0)
-		virtio_device_break(&net->device, index, "an invalid control queue");
+		virtio_device_break(&net->device, queue, "an invalid control queue");
 	else if (r > 0)
-		virtio_device_notify(&net->device, index);
+		virtio_device_notify(&net->device, queue);
 }

@@ -209,7 +209,7 @@ static int64_t read_frame(struct net_rx *rx)
 {
 	struct net *backend = rx->net->backend;
 	struct iovec *iov = buffers(rx);
-	uint64_t ready_ns = net_limit_ns(backend, NET_RECEIVE, clock_monotonic_ns());
+	uint64_t ready_ns = net_limit_ns(backend, NET_RECEIVE);
 	ssize_t r;
 
 	if (ready_ns) {

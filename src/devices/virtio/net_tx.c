@@ -6,7 +6,6 @@
  * finished, a segmentation) is dropped; whether offsets and sizes make sense is the kernel's to
  * judge, which has to anyway.
  */
-#include "clock.h"
 #include "net_internal.h"
 
 #include <errno.h>
@@ -130,7 +129,7 @@ static void count_sent(struct net_tx *tx, int result)
 static int send_frame(struct net_tx *tx)
 {
 	struct virtio_net *net = tx->net;
-	uint64_t ready_ns = net_limit_ns(net->backend, NET_SEND, clock_monotonic_ns());
+	uint64_t ready_ns = net_limit_ns(net->backend, NET_SEND);
 	int r = -ENOTCONN;
 
 	if (ready_ns) {
