@@ -59,10 +59,10 @@ class Case(unittest.TestCase):
         self.assertEqual(helper.status, "ready")
         return helper
 
-    def guest(self, words="", mtu=MTU):
+    def guest(self, words="", mtu=MTU, loss=0):
         """A guest with the addresses that the network gave it: its namespace."""
         helper = self.ready_helper(words)
-        guest = LAB.join_guest(helper.stream, mtu)
+        guest = LAB.join_guest(helper.stream, mtu, loss)
         self.lease = self.dhcp(guest)
         sh(f"nsenter -t {guest} -n sh -ec '"
            f"ip address add {self.lease['ip']}/{self.lease['mask']} dev net0; "
@@ -111,6 +111,14 @@ class Guest(Case):
             for what, seed in (("tcp_fetch", 1), ("tcp_give", 2)):
                 self.assertEqual(LAB.ask(what, OUTSIDE, PORT, seed, BYTES, namespace=guest),
                                  digest(seed, BYTES))
+
+    def test_tcp_through_losses(self):
+        """Between the guest and the network's process, each of which sends again."""
+        LAB.serve("tcp_serve", OUTSIDE, PORT, namespace=LAB.outside)
+        guest = self.guest(",mtu=1500", 1500, loss=100)
+        for what, seed in (("tcp_fetch", 7), ("tcp_give", 8)):
+            self.assertEqual(LAB.ask(what, OUTSIDE, PORT, seed, 4 << 20, namespace=guest),
+                             digest(seed, 4 << 20))
 
     def test_tcp_over_ipv6(self):
         LAB.serve("tcp_serve", OUTSIDE6, PORT, namespace=LAB.outside)

@@ -150,10 +150,11 @@ class Lab:
             change += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         return ["setpriv", *change, *words]
 
-    def join_guest(self, stream, mtu):
-        """A guest at the end of the stream: its namespace."""
+    def join_guest(self, stream, mtu, loss=0):
+        """A guest at the end of the stream: its namespace. One in loss frames is lost; 0: none."""
         guest = self.namespace()
-        self.start([PYTHON, str(HERE / "bridge.py"), str(stream.fileno()), "net0", MAC, str(mtu)],
+        self.start([PYTHON, str(HERE / "bridge.py"), str(stream.fileno()), "net0", MAC, str(mtu),
+                    str(loss)],
                    guest, pass_fds=[stream.fileno()])
         return guest
 
