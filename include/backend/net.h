@@ -137,6 +137,9 @@ must_check int net_attach(struct net *net, struct io_thread *io_thread,
 /* Ends the capture. No event comes any more. */
 void net_detach(struct net *net);
 
+/* Frames that the capture lacks, because its file was too slow; any thread. */
+uint64_t net_capture_missed(const struct net *net);
+
 static inline bool net_link_is_up(const struct net *net)
 {
 	return atomic_load_explicit(&net->link_up, memory_order_relaxed);

@@ -159,6 +159,12 @@ static void report_queue(
 
 void machine_net_report(const struct machine_net *net)
 {
+	uint64_t missed = net_capture_missed(net->backend);
+
+	if (missed)
+		log_line(LOG_LEVEL_WARNING,
+			"%s: its capture lacks %" PRIu64 " frames: the file was too slow",
+			net->name, missed);
 	for (unsigned int i = 0; i < net->backend->pair_count; i++) {
 		report_queue(net, i, NET_RECEIVE);
 		report_queue(net, i, NET_SEND);

@@ -91,5 +91,8 @@ int net_user_run(const struct net_user_options *options, struct err *err)
 		r = report(NET_USER_READY);
 	else
 		(void)!report(err->text);
-	return r < 0 ? r : slirp_net_run(net);
+	if (r == 0)
+		r = slirp_net_run(net);
+	slirp_net_destroy(net);
+	return r;
 }

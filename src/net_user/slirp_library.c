@@ -20,11 +20,12 @@ int slirp_library_load(struct slirp_library *library, struct err *err)
 			SONAME " is missing: install libslirp0 (Debian, Ubuntu) or libslirp, or "
 			       "use --net passt");
 	library->create = dlsym(library->handle, "slirp_new");
+	library->cleanup = dlsym(library->handle, "slirp_cleanup");
 	library->input = dlsym(library->handle, "slirp_input");
 	library->pollfds_fill = dlsym(library->handle, "slirp_pollfds_fill");
 	library->pollfds_poll = dlsym(library->handle, "slirp_pollfds_poll");
 	library->add_forward = dlsym(library->handle, "slirp_add_hostxfwd");
-	if (!library->create || !library->input || !library->pollfds_fill ||
+	if (!library->create || !library->cleanup || !library->input || !library->pollfds_fill ||
 		!library->pollfds_poll || !library->add_forward)
 		return err_set(err, ENOPKG, SONAME " is too old: 4.5 is needed");
 	return 0;

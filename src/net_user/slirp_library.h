@@ -11,6 +11,7 @@
 struct slirp_library {
 	void *handle; /* never closed: GLib, which it brings, cannot be unloaded */
 	__typeof__(slirp_new) *create;
+	__typeof__(slirp_cleanup) *cleanup;
 	__typeof__(slirp_input) *input;
 	__typeof__(slirp_pollfds_fill) *pollfds_fill;
 	__typeof__(slirp_pollfds_poll) *pollfds_poll;

@@ -1,4 +1,4 @@
-/* See slirp_net.h. libslirp is never taken down: the process ends instead. */
+/* See slirp_net.h. */
 #include "slirp_net.h"
 
 #include "clock.h"
@@ -281,14 +281,23 @@ int slirp_net_create(int stream_fd, const struct net_user_options *options,
 		r = create_slirp(net, options, err);
 	if (r == 0)
 		r = publish_all(net, options, err);
-	if (r < 0 && !net->slirp) {
-		host_route_close(&net->route);
-		free(net->polls);
-		free(net);
+	if (r < 0) {
+		slirp_net_destroy(net);
+		return r;
 	}
-	if (r == 0)
-		*ret_net = net;
-	return r;
+	*ret_net = net;
+	return 0;
+}
+
+void slirp_net_destroy(struct slirp_net *net)
+{
+	if (!net)
+		return;
+	if (net->slirp)
+		net->library.cleanup(net->slirp);
+	host_route_close(&net->route);
+	free(net->polls);
+	free(net);
 }
 
 static const struct {

@@ -18,5 +18,7 @@ struct slirp_net;
 must_check int slirp_net_create(int stream_fd, const struct net_user_options *options,
 	struct slirp_net **ret_net, struct err *err);
 
+void slirp_net_destroy(struct slirp_net *net); /* NULL is accepted */
+
 /* 0: the VM closed the stream; -EPROTO: it was no stream of frames; -errno. */
 must_check int slirp_net_run(struct slirp_net *net);

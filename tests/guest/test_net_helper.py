@@ -10,9 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration/net"))
+
+from lab import wait_for  # noqa: E402
 
 HULL, FIRMWARE = os.path.abspath(sys.argv[1]), Path(sys.argv[2])
 INPUT, REBOOT = 117, 120
@@ -39,15 +42,6 @@ def helper_of(pid):
         except OSError:
             pass
     return None
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError("it does not happen")
-        time.sleep(0.01)
-    return found
 
 
 def free_port():

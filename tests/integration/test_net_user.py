@@ -23,7 +23,8 @@ sys.path.insert(0, str(HERE / "net"))
 import frames  # noqa: E402
 import lab as laboratory  # noqa: E402
 import peers  # noqa: E402
-from lab import GUEST6, HOST, HOST6, HOST_OTHER, OUTSIDE, OUTSIDE6, RESOLVER, sh  # noqa: E402
+from lab import (GUEST6, HOST, HOST6, HOST_OTHER, OUTSIDE, OUTSIDE6, RESOLVER, sh,  # noqa: E402
+                 wait_for)
 
 HULL = os.path.abspath(sys.argv.pop(1))
 GATEWAY, DNS, GATEWAY6 = "10.0.2.2", "10.0.2.3", "fd00::2"
@@ -37,16 +38,6 @@ def digest(seed, total):
     for block in peers.pseudo_random(seed, total):
         value.update(block)
     return value.hexdigest()
-
-
-def wait_for(condition):
-    """Polls; a loaded machine takes as long as it takes."""
-    end = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Case(unittest.TestCase):
@@ -68,10 +59,10 @@ class Case(unittest.TestCase):
         self.assertEqual(helper.status, "ready")
         return helper
 
-    def guest(self, words="", mtu=MTU):
+    def guest(self, words="", mtu=MTU, loss=0):
         """A guest with the addresses that the network gave it: its namespace."""
         helper = self.ready_helper(words)
-        guest = LAB.join_guest(helper.stream, mtu)
+        guest = LAB.join_guest(helper.stream, mtu, loss)
         self.lease = self.dhcp(guest)
         sh(f"nsenter -t {guest} -n sh -ec '"
            f"ip address add {self.lease['ip']}/{self.lease['mask']} dev net0; "
@@ -120,6 +111,14 @@ class Guest(Case):
             for what, seed in (("tcp_fetch", 1), ("tcp_give", 2)):
                 self.assertEqual(LAB.ask(what, OUTSIDE, PORT, seed, BYTES, namespace=guest),
                                  digest(seed, BYTES))
+
+    def test_tcp_through_losses(self):
+        """Between the guest and the network's process, each of which sends again."""
+        LAB.serve("tcp_serve", OUTSIDE, PORT, namespace=LAB.outside)
+        guest = self.guest(",mtu=1500", 1500, loss=100)
+        for what, seed in (("tcp_fetch", 7), ("tcp_give", 8)):
+            self.assertEqual(LAB.ask(what, OUTSIDE, PORT, seed, 4 << 20, namespace=guest),
+                             digest(seed, 4 << 20))
 
     def test_tcp_over_ipv6(self):
         LAB.serve("tcp_serve", OUTSIDE6, PORT, namespace=LAB.outside)

@@ -207,6 +207,11 @@ int net_set_pairs(struct net *net, unsigned int count)
 
 /* --- Main thread. --- */
 
+uint64_t net_capture_missed(const struct net *net)
+{
+	return net->pcap ? pcap_missed(net->pcap) : 0;
+}
+
 void net_init(struct net *net, const struct net_ops *ops)
 {
 	*net = (struct net){.ops = ops, .pair_count = 1};

@@ -50,17 +50,36 @@ def hardware_kvm():
             and bool({"vmx", "svm"} & set(flags.group(1).split())))
 
 
+def library(name):
+    """Where the loader finds a library; None: it is not installed."""
+    found = re.search(rf"^\s*{re.escape(name)} .*=> (\S+)", run("/sbin/ldconfig", "-p"), re.M)
+    return found and found.group(1)
+
+
+def with_needed(libraries):
+    """The paths of the libraries and of those that they need, but for libc, which hull needs, too."""
+    paths = {}
+    for path in libraries:
+        paths[path] = None
+        for needed in re.findall(r"=> (/\S+)", run("ldd", path)):
+            if not re.search(r"/(libc|ld-linux[^/]*)\.so", needed):
+                paths[needed] = None
+    return list(paths)
+
+
 class Suite:
     """cases: {name: shell text}; the first `half` of them run in one emulated host, the others in a
     second one at the same time. programs: more programs that the cases run on the host;
-    modules: more of its kernel, where it is emulated."""
+    modules: more of its kernel, where it is emulated; libraries: sonames of what hull opens by
+    itself."""
 
-    def __init__(self, hull, cases, half, wanted=(), programs=(), modules=()):
+    def __init__(self, hull, cases, half, wanted=(), programs=(), modules=(), libraries=()):
         self._hull = hull
         self._half = half
         self._qemu = shutil.which("qemu-system-x86_64") or ""
         self._programs = programs
         self._modules = modules
+        self._libraries = ("libz.so.1", *libraries)  # libz: when a kernel is packed
         self._cases = {}
         for name, body in cases.items():
             if wanted and name not in wanted:
@@ -134,9 +153,8 @@ class Suite:
             command += ["--put-exec", program]
         for module in self._modules:
             command += ["--module", module]
-        found = re.search(r"libz\.so\.1 .*=> (\S+)", run("/sbin/ldconfig", "-p"))
-        if found:  # hull opens it when a kernel is packed
-            command += ["--put", f"{Path(found.group(1)).resolve()}:{found.group(1)}"]
+        for path in with_needed(found for name in self._libraries if (found := library(name))):
+            command += ["--put", f"{Path(path).resolve()}:{path}"]
         if any("$QEMU" in self._cases[name] for name in names):
             command += ["--put-exec", self._qemu, "--put", "/usr/share/seabios:/usr/share/seabios",
                         "--put", "/usr/share/qemu:/usr/share/qemu"]

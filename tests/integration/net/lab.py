@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +46,16 @@ def said(process):
     """What the process has printed since it was ready, without waiting for more."""
     readable, _, _ = select.select([process.stdout], [], [], 0)
     return os.read(process.stdout.fileno(), 4096).decode() if readable else ""
+
+
+def wait_for(condition):
+    """What it returns once that is true: a loaded machine takes as long as it takes."""
+    end = time.monotonic() + 60
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise AssertionError("it does not happen")
+        time.sleep(0.02)
+    return found
 
 
 def enter_host():
@@ -139,10 +150,11 @@ class Lab:
             change += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         return ["setpriv", *change, *words]
 
-    def join_guest(self, stream, mtu):
-        """A guest at the end of the stream: its namespace."""
+    def join_guest(self, stream, mtu, loss=0):
+        """A guest at the end of the stream: its namespace. One in loss frames is lost; 0: none."""
         guest = self.namespace()
-        self.start([PYTHON, str(HERE / "bridge.py"), str(stream.fileno()), "net0", MAC, str(mtu)],
+        self.start([PYTHON, str(HERE / "bridge.py"), str(stream.fileno()), "net0", MAC, str(mtu),
+                    str(loss)],
                    guest, pass_fds=[stream.fileno()])
         return guest
 
@@ -162,8 +174,11 @@ class Helper:
             for fd, wanted in zip(high, (3, 4)):
                 os.dup2(fd, wanted)
 
+        # A sanitizer cannot look for leaks in a process that nobody may look into.
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
         self.process = subprocess.Popen(words, preexec_fn=arrange, close_fds=False,
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        env=environment)
         theirs.close()
         os.close(status_end)
         with os.fdopen(status) as pipe:

@@ -6,6 +6,7 @@ import hashlib
 import random
 import socket
 import sys
+import time
 
 
 def family(address):
@@ -89,6 +90,30 @@ def tcp_give(address, port, seed, total):
             client.sendall(block)
         client.shutdown(socket.SHUT_WR)
         say(client.makefile().readline().strip())
+
+
+def tcp_echo(address, port):
+    """Sends back what comes, for one client at a time."""
+    server = listen(address, port)
+    while True:
+        client, _ = server.accept()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with client:
+            while data := client.recv(4096):
+                client.sendall(data)
+
+
+def tcp_round_trips(address, port, seconds):
+    """How many there are in so many seconds."""
+    end = time.monotonic() + float(seconds)
+    count = 0
+    with tcp_connect(address, port) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while time.monotonic() < end:
+            client.sendall(b"x")
+            client.recv(1)
+            count += 1
+    say(count)
 
 
 def udp_serve(address, port):
