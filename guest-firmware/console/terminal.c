@@ -39,7 +39,7 @@
 struct message {
 	uint32_t id;
 	uint16_t event, value;
-	uint16_t rows, columns; /* of RESIZE, in the order that drivers expect */
+	uint16_t columns, rows; /* of RESIZE */
 };
 
 const char check_guest_name[] = "terminal";

@@ -52,8 +52,8 @@ void arch_platform_reset(struct arch_platform *platform); /* no vCPU runs */
 
 /* Where the platform's devices sit, by kind; the machine takes base, size and irq from here. */
 struct board_device arch_board_device(enum board_device_kind kind);
-/* The index-th place for a virtio-mmio device; -ENOSPC when there are no more. by_words: for a kernel
- * that is told of it on its command line; then the interrupt is edge-triggered. */
+/* The index-th place for a virtio-mmio device; -ENOSPC when there are no more. by_words: for a
+ * kernel that is told of it on its command line; then the interrupt is edge-triggered. */
 must_check int arch_board_virtio_mmio(
 	unsigned int index, bool by_words, struct board_device *ret_device);
 void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes);

@@ -59,8 +59,8 @@ static void check_message(
 		break;
 	case CONSOLE_EVENT_RESIZE:
 		check(payload == 4 && port->ready && port->is_console);
-		check((bytes[8] | bytes[9] << 8) == port->rows);
-		check((bytes[10] | bytes[11] << 8) == port->columns);
+		check((bytes[8] | bytes[9] << 8) == port->columns);
+		check((bytes[10] | bytes[11] << 8) == port->rows);
 		break;
 	case CONSOLE_EVENT_PORT_OPEN:
 		check(payload == 0 && port->ready && bytes[6] == port->host_open);

@@ -223,7 +223,7 @@ static void probe_three(struct fixture *fixture)
 		say(fixture, i, PORT_READY, 1);
 	}
 	hear(fixture, 0, CONSOLE_PORT, 1);
-	hear_bytes(fixture, 0, RESIZE, 1, "\x18\0\x50\0", 4); /* rows, columns */
+	hear_bytes(fixture, 0, RESIZE, 1, "\x50\0\x18\0", 4); /* columns, rows */
 	hear(fixture, 0, PORT_OPEN, 1);
 	hear_bytes(fixture, 1, NAME, 1, "org.hull.agent", 14);
 	hear(fixture, 2, CONSOLE_PORT, 1);
@@ -487,7 +487,7 @@ static void messages_wait_for_buffers(void **state)
 	assert_in_range(heard, 8, 12);
 	hear(&fixture, 0, DEVICE_ADD, 1);
 	hear(&fixture, 0, CONSOLE_PORT, 1);
-	hear_bytes(&fixture, 0, RESIZE, 1, "\x32\0\x4b\x04", 4); /* the latest */
+	hear_bytes(&fixture, 0, RESIZE, 1, "\x4b\x04\x32\0", 4); /* the latest */
 	finish(&fixture);
 }
 
@@ -499,11 +499,11 @@ static void size_changes(void **state)
 	probe_three(&fixture);
 	virtio_console_resize(port(&fixture, 0), 100, 30);
 	fake_settle(&fixture.io);
-	hear_bytes(&fixture, 0, RESIZE, 1, "\x1e\0\x64\0", 4);
+	hear_bytes(&fixture, 0, RESIZE, 1, "\x64\0\x1e\0", 4);
 	assert_int_equal(fixture.io.config_changes, 2);
 	virtio_console_resize(port(&fixture, 2), 100, 30);
 	fake_settle(&fixture.io);
-	hear_bytes(&fixture, 2, RESIZE, 1, "\x1e\0\x64\0", 4);
+	hear_bytes(&fixture, 2, RESIZE, 1, "\x64\0\x1e\0", 4);
 	assert_int_equal(fixture.io.config_changes, 2);    /* it speaks of port 0 */
 	virtio_console_resize(port(&fixture, 1), 100, 30); /* no console */
 	fake_settle(&fixture.io);

@@ -117,10 +117,10 @@ static void compose(const struct console_control_port *port, enum console_event 
 		payload_length = strnlen(port->name, CONSOLE_NAME_MAX);
 		memcpy(payload, port->name, payload_length);
 	} else if (event == CONSOLE_EVENT_RESIZE) {
-		/* VIRTIO 1.2 has the columns first, drivers the rows: Linux always did, but for
-		 * a few releases that followed the text before it was taken back. */
-		put_le(payload, 2, port->rows);
-		put_le(payload + 2, 2, port->columns);
+		/* As VIRTIO 1.2 has it. Linux took them the other way round until 2025; what is
+		 * maintained of it, stable releases too, has been put right (5326ab737a47). */
+		put_le(payload, 2, port->columns);
+		put_le(payload + 2, 2, port->rows);
 		payload_length = 4;
 	}
 	put_le(message->bytes, 4, message->port);
