@@ -170,23 +170,29 @@ echo "Somebody /etc/apt/sources.list.d/other.list:1"
 """
     APT_CACHE = 'echo "Depends: something"'
     MMDEBSTRAP = """
+[ "$1" != --unshare-helper ] || { shift; exec "$@"; }
 echo "$*" >"$WORDS"
 for word; do
-    case $word in
-    *copy-out*) boot=${word##* }/boot ;;
-    *mke2fs*) number=${word##*/proc/self/fd/} ;;
-    esac
+    case $word in *.tar) tar=$word ;; esac
 done
-mkdir "$boot"
-echo kernel >"$boot/vmlinuz-1"; echo initrd >"$boot/initrd.img-1"; echo config >"$boot/config-1"
-echo image >"/proc/self/fd/${number%% *}"
+cd "$(mktemp -d)" && mkdir boot
+echo kernel >boot/vmlinuz-1; echo initrd >boot/initrd.img-1; echo config >boot/config-1
+tar -cf "$tar" . && rm -r "$PWD"
+"""
+    MKE2FS = """
+for word; do
+    case $last in -d) [ -e "$word/boot/config-1" ] || exit 1 ;; esac
+    case $word in /proc/self/fd/*) file=$word ;; esac
+    last=$word
+done
+echo "image of $last" >"$file"
 """
 
     def make(self, *arguments, **programs):
         tools = self.scratch / "tools"
         tools.mkdir(exist_ok=True)
         for name, text in {"apt-get": self.APT_GET, "apt-cache": self.APT_CACHE,
-                           "mmdebstrap": self.MMDEBSTRAP, "mke2fs": "", **programs}.items():
+                           "mmdebstrap": self.MMDEBSTRAP, "mke2fs": self.MKE2FS, **programs}.items():
             (tools / name).write_text(f"#!/bin/sh\n{text}")
             (tools / name).chmod(0o755)
         return subprocess.run(
@@ -201,12 +207,11 @@ echo image >"/proc/self/fd/${number%% *}"
         directory = Path(result.stdout.strip())
         self.assertTrue(directory.is_relative_to(self.scratch / "cache"))
         self.assertEqual({path.name: path.read_text() for path in directory.iterdir()},
-                         {"debian.img": "image\n", "vmlinuz": "kernel\n", "initrd": "initrd\n"})
+                         {"debian.img": "image of 300M\n", "vmlinuz": "kernel\n", "initrd": "initrd\n"})
         self.assertEqual((directory / "debian.img").stat().st_mode & 0o777, 0o644)
         words = (self.scratch / "words").read_text()
         self.assertIn("linux-image-cloud-", words)
-        self.assertIn(" 300M ", words)
-        self.assertTrue(words.endswith(" /dev/null /etc/apt/sources.list.d/own.sources\n"), words)
+        self.assertTrue(words.endswith(".tar /etc/apt/sources.list.d/own.sources\n"), words)
         again = self.make("--size", "300M", mmdebstrap="exit 1")
         self.assertEqual((again.returncode, again.stdout), (0, result.stdout))
         # What fails leaves what there was.
@@ -216,6 +221,7 @@ echo image >"/proc/self/fd/${number%% *}"
     def test_what_fails(self):
         for message, programs in (
                 ("mmdebstrap failed; its last words:\nno luck", {"mmdebstrap": "echo no luck; exit 2"}),
+                ("sh failed; its last words:\nfull", {"mke2fs": "echo full; exit 1"}),
                 ("apt has no lists of packages", {"apt-get": "exit 0"}),
                 ("none of the packages", {"apt-cache": "exit 100", "apt-get": "exit 0"})):
             with self.subTest(message):
