@@ -35,11 +35,6 @@
 #define LINE_BYTES_MAX 256
 #define EXAMPLES       5
 
-#define START_LINE                                                             \
-	"disk-writer: start run %" SCNu64 " first %" SCNu64 " record %" SCNu64 \
-	" capacity %" SCNu64 "%n"
-#define ACK_LINE "disk-writer: ack %" SCNu64 "%n"
-
 static const struct way {
 	const char *name;
 	int flags;
@@ -90,27 +85,44 @@ struct log {
 	bool started;
 };
 
+/* Takes the text and a number behind it from the front of *at. */
+static bool take(const char **at, const char *text, uint64_t *ret_number)
+{
+	const size_t length = strlen(text);
+	char *end;
+
+	if (strncmp(*at, text, length) != 0 || (*at)[length] < '0' || (*at)[length] > '9')
+		return false;
+	*ret_number = strtoull(*at + length, &end, 10);
+	*at = end;
+	return true;
+}
+
+static bool take_start(const char *at, struct log *log)
+{
+	return take(&at, "disk-writer: start run ", &log->run) &&
+	       take(&at, " first ", &log->first) && take(&at, " record ", &log->record) &&
+	       take(&at, " capacity ", &log->capacity);
+}
+
 /* The last line of a killed VM can be cut off anywhere: only whole lines count. */
 static bool read_log(const char *path, struct log *log)
 {
 	FILE *file = fopen(path, "r");
 	char line[LINE_BYTES_MAX];
 	uint64_t number;
-	int end;
 
 	if (!file)
 		return false;
 	while (fgets(line, sizeof(line), file)) {
-		bool whole = strchr(line, '\n');
+		const char *at = line;
 
-		end = 0;
+		if (!strchr(line, '\n'))
+			continue;
 		if (!log->started) {
-			(void)sscanf(line, START_LINE, &log->run, &log->first, &log->record,
-				&log->capacity, &end);
-			log->started = whole && end;
+			log->started = take_start(line, log);
 			log->acknowledged = log->first;
-		} else if (sscanf(line, ACK_LINE, &number, &end) == 1 && whole && end &&
-			   number >= log->acknowledged) {
+		} else if (take(&at, "disk-writer: ack ", &number) && number >= log->acknowledged) {
 			log->acknowledged = number + 1;
 		}
 	}
