@@ -1,6 +1,7 @@
 /*
- * Writes numbered records one after the other and says which of them the disk has acknowledged:
- * what the console shows as acknowledged must be in the image, whatever happens to the VMM.
+ * Writes numbered records (record.h) one after the other and says which of them the disk has
+ * acknowledged: what the console shows as acknowledged must be in the image, whatever happens to
+ * the VMM.
  *
  *     record=BYTES batch=N count=N   defaults 512, 1, as many as fit; batch: records a flush
  *     run=N                          goes into each record, so that those of earlier runs differ
@@ -12,22 +13,18 @@
  *     disk-writer: ack N             all records up to N are acknowledged
  *     disk-writer: error N status S, disk-writer: healed N
  *     disk-writer: end N
- *
- * A record: the magic number "HULLREC1", number, run, length, then words derived from both, and in
- * its last 8 bytes the sum of all words before, so that a torn one shows. All little-endian.
  */
 #include "board.h"
 #include "check.h"
 #include "console.h"
 #include "disk.h"
+#include "record.h"
 #include "words.h"
 
-#define MAGIC      UINT64_C(0x314345524c4c5548)
 #define RECORD_MAX 65536
 #define BATCH_MAX  64
 #define CHAIN      3
 #define RETRY_MS   100
-#define MIX        UINT64_C(0x9e3779b97f4a7c15)
 
 const char check_guest_name[] = "disk-writer";
 
@@ -46,23 +43,6 @@ struct writer {
 
 static struct writer writer;
 
-static void fill(const struct writer *w, uint64_t *words, uint64_t number)
-{
-	uint64_t count = w->record / 8;
-	uint64_t value = number * MIX + w->run;
-	uint64_t sum = 0;
-
-	words[0] = MAGIC;
-	words[1] = number;
-	words[2] = w->run;
-	words[3] = w->record;
-	for (uint64_t i = 4; i < count - 1; i++)
-		words[i] = value += MIX;
-	for (uint64_t i = 0; i < count - 1; i++)
-		sum += words[i];
-	words[count - 1] = sum;
-}
-
 /* Writes count records from number on, all at once; the worst status. */
 static uint8_t write_batch(struct writer *w, uint64_t number, uint16_t count)
 {
@@ -76,7 +56,7 @@ static uint8_t write_batch(struct writer *w, uint64_t number, uint16_t count)
 		uint64_t data = w->data + (uint64_t)i * w->record;
 		struct vring_buffer buffers[CHAIN];
 
-		fill(w, (uint64_t *)(uintptr_t)data, number + i);
+		record_fill((uint64_t *)(uintptr_t)data, w->record, number + i, w->run);
 		(void)blk_prepare(&w->slots[i], BLK_OUT,
 			(number + i) * (w->record / BLK_SECTOR_BYTES), data, w->record, buffers);
 		vring_add(&w->ring, i, buffers, CHAIN);

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+DISTRIBUTIONS = ("Debian", "Ubuntu")  # as apt calls their origin
+
+
 class FetchError(Exception):
     pass
 
@@ -72,6 +75,17 @@ class Lists:
         field = re.search(r"^Depends: (.*)$", output, re.MULTILINE)
         names = re.split(r"[,|]", field.group(1)) if field else []
         return [name.split()[0] for name in names]
+
+    def distribution_sources(self):
+        """The files in which apt is told where the distribution itself is."""
+        output = _run(["apt-get", *self._options, "indextargets", "--format",
+                       "$(ORIGIN) $(SOURCESENTRY)", "Created-By: Packages"])
+        entries = [line.partition(" ") for line in output.splitlines()]
+        files = [entry.rpartition(":")[0] for origin, _, entry in entries
+                 if origin in DISTRIBUTIONS]
+        if not files:
+            raise FetchError("apt has no lists of packages of this distribution")
+        return list(dict.fromkeys(files))
 
     def download(self, package, directory):
         _run(["apt-get", *self._options, "-q", "download", self._qualified(package)], cwd=directory)

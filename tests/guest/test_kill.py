@@ -2,7 +2,7 @@
 """Nothing acknowledged is lost: hull is killed at random moments while a guest writes, and its disk
 fills the host's file system and is given room again.
 
-usage: test_kill.py HULL FIRMWARE_DIRECTORY [KILLS]
+usage: test_kill.py HULL FIRMWARE_DIRECTORY DISK_RECORDS [KILLS]
 """
 import os
 import random
@@ -13,9 +13,8 @@ import time
 import unittest
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-HULL, FIRMWARE = sys.argv[1], Path(sys.argv[2])
-KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 50
+HULL, FIRMWARE, DISK_RECORDS = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 50
 SEED = random.SystemRandom().randrange(1 << 32)
 INSIDE = "HULL_TEST_KILL_INSIDE"  # set in the mount namespace of the full-disk test
 PATIENCE_SECONDS = 180
@@ -30,8 +29,8 @@ def wait_for(log, text, process):
 
 
 def check_records(log, image):
-    result = subprocess.run([sys.executable, HERE / "check_records.py", log, image], text=True,
-                            capture_output=True, check=False)
+    result = subprocess.run([DISK_RECORDS, "check", log, image], text=True, capture_output=True,
+                            check=False)
     return result.returncode, result.stdout + result.stderr
 
 

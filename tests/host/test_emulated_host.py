@@ -98,6 +98,10 @@ class WithoutBootTest(WithScratch):
                 ("no absolute path", ("--put", "/etc/passwd:x", "--", "true")),
                 ("no absolute path", ("--get", "/a/../b:x", "--", "true")),
                 ("there is no '/nowhere'", ("--put", "/nowhere:/x", "--", "true")),
+                ("not of the form", ("--disk", "x", "--", "true")),
+                ("no short word", ("--disk", "X:/etc/passwd", "--", "true")),
+                ("no short word", ("--disk", "hull-put:/etc/passwd", "--", "true")),
+                ("there is no '/nowhere' to be a disk", ("--disk", "x:/nowhere", "--", "true")),
                 ("there is no program", ("--put-exec", "/nowhere", "--", "true")),
                 ("has no module 'nowhere'", ("--module", "nowhere", "--", "true")),
                 ("cannot be emulated yet", ("--arch", "vax", "--", "true")),
@@ -141,10 +145,14 @@ class BootTest(WithScratch):
         (tree / "below" / "program").chmod(0o750)
         (tree / "link").symlink_to("below/program")
         argument = "a 'b\" $HOME `x` \\ \u00e4\n"
-        script = ('cat /in/noise; cat /in/below/program >&2; /in/link || exit 1; cp -a /in /out; '
+        disk = self.scratch / "disk"
+        disk.write_bytes(noise[:8192])
+        script = ('dd if=/dev/disk/data of=/block bs=8192 2>/dev/null; echo x >/dev/disk/data; sync; '
+                  'cat /in/noise; cat /in/below/program >&2; /in/link || exit 1; cp -a /in /out; '
                   'printf %s "$1" >/argument; kill -USR1 $$')
         result = emulated_host(
-            "--put", f"{tree}:/in", "--get", f"/out:{self.scratch}/out",
+            "--put", f"{tree}:/in", "--disk", f"data:{disk}",
+            "--get", f"/block:{self.scratch}/block", "--get", f"/out:{self.scratch}/out",
             "--get", f"/argument:{self.scratch}/argument",
             "--console-log", str(self.scratch / "console"), "--", "sh", "-c", script, "sh", argument)
         self.assertEqual(result.stdout, noise + b"\x1eHULL-")
@@ -152,6 +160,8 @@ class BootTest(WithScratch):
         self.assertEqual(result.returncode, 128 + 10)
         self.assertEqual(tree_digest(self.scratch / "out"), tree_digest(tree))
         self.assertEqual((self.scratch / "argument").read_text(), argument)
+        self.assertEqual((self.scratch / "block").read_bytes(), noise[:8192])
+        self.assertEqual(disk.read_bytes(), noise[:8192])
         self.assertTrue((self.scratch / "console").exists())
 
     def test_a_plan(self):

@@ -141,7 +141,7 @@ def prepare_files(files, firmware, runner):
 
 def main(hull, firmware, runner, *wanted):
     suite = Suite(hull, CASES, HALF, wanted)
-    return suite.run(lambda files: prepare_files(files, firmware, runner))
+    return suite.run(lambda files, _: prepare_files(files, firmware, runner))
 
 
 if __name__ == "__main__":

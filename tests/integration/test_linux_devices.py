@@ -99,7 +99,7 @@ def prepare(files):
 
 def main(hull, *wanted):
     cases = {name: PRELUDE + body for name, body in CASES.items()}
-    return Suite(hull, cases, len(cases), wanted).run(prepare)
+    return Suite(hull, cases, len(cases), wanted).run(lambda files, _: prepare(files))
 
 
 if __name__ == "__main__":

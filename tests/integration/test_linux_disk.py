@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Linux's own drivers use Hull's disks: fio with verification, a file system, discard, properties.
+"""Linux uses Hull's disks: its own drivers under fio with verification, file systems, the tools that
+look at disks, a Debian system. Nearly every VM is killed in the end, and what its guest saw
+acknowledged must be in the image.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, then names of cases (all of them by default).
+argv: the hull program, the directory of the freestanding guests, the program disk_records, then
+names of cases (all of them by default).
 """
 
 import shutil
@@ -12,83 +15,154 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import Suite, put_guest  # noqa: E402
+import executables  # noqa: E402
+from harness import ROOT, Suite, put_guest, run  # noqa: E402
 
-HALF = 3
-MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "ext4")
-PROGRAMS = ("fio", "mke2fs", "e2fsck", "blkdiscard", "fstrim", "blockdev")
-
-# boot_disk WORDS OPTION...: a guest with a scratch disk vda and a read-only disk vdb.
-PRELUDE = """
-LIMIT=500s
-boot_disk()
-{
-	tests=$1
-	options=$2
-	shift 2
-	disk=/tmp/disk.$$
-	dd if=/dev/zero of=$disk bs=1M count=0 seek=128 2>/dev/null
-	dd if=/dev/zero of=$disk.ro bs=1M count=0 seek=8 2>/dev/null
-	boot 0 -k $FILES/kernel -i $FILES/initrd -m 512M -c 2 -d $disk,serial=scratch$options \\
-		-d $disk.ro,ro,serial=fixed -p disk_test=$tests "$@"
-	! grep 'guest: FAIL' "$log" || fail "the guest found something wrong"
-	for test in $(echo $tests | tr , ' '); do expect done $test; done
-	! grep '^guest: warning .*\\(blk_update\\|I/O error\\|virtio\\)' "$log" || fail "a warning"
-	grep '^guest: ' "$log"
-	rm $disk $disk.ro
-}
-"""
+HALF = 2
+GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "ext4")
+GUEST_PROGRAMS = ("fio", "mke2fs", "e2fsck", "blkdiscard", "fstrim", "blockdev", "lsblk")
+HOST_PROGRAMS = ("losetup", "e2fsck")
+HOST_MODULES = ("ext4", "loop")
+PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 CASES = {
-    "pci-fio": """
-boot_disk fio_matrix "" --transport pci
-expect driver virtio_blk; expect transport pci0
-""",
-    "pci-threads-fio": 'boot_disk fio_matrix "" --io-engine threads',
-    "pci-properties-filesystem": """
-boot_disk properties,filesystem ""
-expect "vda bytes 134217728 ro 0 serial scratch logical 512 cache write back discard [1-9][0-9]*"
-expect "vdb bytes 8388608 ro 1 serial fixed .*"
-! grep 'wrote to the read-only disk' "$log" || fail "it could be written to"
-""",
-    "mmio-fio": """
-boot_disk fio_matrix "" --transport mmio
-expect driver virtio_blk; expect transport LNRO0005
-""",
-    "ports-and-rng": """
-truncate -s 1M /tmp/small.$$
-echo "hello guest" | "$HULL" run --timeout 300s -k $FILES/kernel -i $FILES/initrd -m 512M -c 2 \\
-	--console file=$log --port test=stdio --hvc file=/tmp/hvc.$$ --rng -d /tmp/small.$$,ro \\
-	-p "quiet disk_test=ports" >/tmp/port.$$ 2>/tmp/words.$$
+    # A system made by scripts/make-debian-image: files are written after a login and hull is killed;
+    # then the same disk over the other transport and engine, the files, a clean end.
+    "debian": """
+LIMIT=1400s
+INPUT=/tmp/keys.$$
+mkfifo $INPUT
+boot_debian()
+{
+	start -k $FILES/debian-vmlinuz -i $FILES/debian-initrd -m 512M -c 1 -d $DISKS/debian \\
+		--append root=/dev/vda "$@"
+	exec 5>$INPUT
+	wait_for 'login:'
+	echo root >&5
+	wait_for 'root@debian:~#'
+}
+boot_debian
+cat >&5 <<'END'
+i=0; while :; do i=$((i + 1)); seq $i 9999 >f$i; sync f$i; echo "acknowledged $i"; done
+END
+wait_for '^acknowledged [0-9]' 5
+kill_hull
+exec 5>&-
+last=$(sed -n 's/^acknowledged \\([0-9]*\\)\\r$/\\1/p' "$log" | tail -n 1)
+echo "$last files are acknowledged"
+
+boot_debian --transport mmio --io-engine threads
+cat >&5 <<END
+for i in \$(seq $last); do seq \$i 9999 | cmp - f\$i && echo whole \$i; done; dmesg | grep EXT4-fs
+systemctl is-system-running --wait; systemctl --failed --no-legend; systemctl poweroff
+END
+wait $hull
 status=$?
-cat /tmp/words.$$ >>"$log"
+exec 5>&-
 [ $status = 0 ] || fail "exit status $status, not 0"
-expect done ports; expect heard hello guest; expect "rng virtio_rng.0 64"
-[ "$(head -n 1 /tmp/port.$$)" = "hello host" ] || fail "the port did not say hello"
-sum=$(tail -c +12 /tmp/port.$$ | md5sum | cut -c1-32)
-expect sent $sum
+[ "$(grep -c '^whole' "$log")" = "$last" ] || fail "not all of the $last files are there"
+grep -q 'EXT4-fs (vda): recovery complete' "$log" || fail "the journal was not replayed"
+grep -q '^running' "$log" || fail "the system is degraded"
+e2fsck -fn $DISKS/debian || fail "e2fsck found something"
+grep 'hull: ' "$log"
+""",
+    "pci-io_uring-fio": """
+. $(dirname $0)/disk_case.sh
+make_disks
+start_guest fio_matrix,write_fsync -c 2 --io-engine io_uring
+expect driver virtio_blk; expect transport pci0
+expect "fio jobs 13, groups 13, queues of plain 2, of through 1"
+refused $directory/plain; refused $directory/records,ro; refused $directory/plain,ephemeral
+writer $directory/base,ephemeral
+[ $? = 33 ] || fail "two VMs cannot share the base: $(cat "$log.writer")"
+kill_and_check
+""",
+    "mmio-threads-fio": """
+. $(dirname $0)/disk_case.sh
+make_disks
+start_guest fio_matrix,write_direct -c 2 --transport mmio --io-engine threads --io-threads 2
+expect driver virtio_blk; expect transport LNRO0005
+expect "fio jobs 13, groups 13, queues of plain 2, of through 1"
+kill_and_check
+""",
+    "pci-threads-tools": """
+. $(dirname $0)/disk_case.sh
+make_disks
+make_many
+start_guest properties,read_only,many,filesystem_plain,filesystem_direct,zeroes,write_fdatasync \\
+	--io-engine threads $many
+expect "plain bytes 134217728 ro 0 logical 512 .* cache write back discard [1-9].*"
+expect "fixed bytes 8388608 ro 1 logical 512 .* discard 0 zeroes 0"
+expect "through bytes 67108864 ro 0 .* cache write through .*"
+expect "direct bytes 67108864 ro 0 .*"
+expect "blocks4k bytes 33554432 ro 0 logical $(block_bytes $blocks4k) .*"
+expect 'lsblk plain .*RO="0".* SIZE="134217728" .*SERIAL="plain".*'
+expect 'lsblk fixed .*RO="1".* SIZE="8388608" .*SERIAL="fixed".*DISC-MAX="0".*'
+expect "many disks 31"
+# What was discarded takes no room any more: all but the inode's own.
+[ "$(stat -c %b $directory/plain)" -lt 64 ] || fail "$(stat -c %b $directory/plain) blocks are left"
+kill_and_check
+""",
+    "mmio-io_uring-ports": """
+. $(dirname $0)/disk_case.sh
+make_disks
+INPUT=/tmp/input.$$
+OUTPUT=/tmp/port.$$
+echo "hello guest" >$INPUT
+start_guest ports,filesystem_through,filesystem_ephemeral,write_dsync --transport mmio \\
+	--console file=$log --port test=stdio --hvc file=/tmp/hvc.$$ --rng
+expect heard hello guest; expect "rng virtio_rng.0 64"
+[ "$(head -n 1 $OUTPUT)" = "hello host" ] || fail "the port did not say hello"
+expect sent $(tail -c +12 $OUTPUT | md5sum | cut -c1-32)
 grep -q '^to hvc0' /tmp/hvc.$$ || fail "hvc0 said nothing"
-""",
-    "ephemeral-filesystem": """
-boot_disk filesystem ,ephemeral
-""",
-    "writethrough-filesystem": """
-boot_disk filesystem ,cache=writethrough --transport mmio --io-engine threads
+kill_and_check
 """,
 }
 
 
-def prepare(files):
-    options = ["--with-libs"]
-    for program in PROGRAMS:
-        path = shutil.which(program, path="/usr/bin:/usr/sbin:/bin:/sbin")
-        options += ["--add", f"{path}:/usr/bin/{program}"]
-    put_guest(files, HERE / "linux/disk-guest", MODULES, *options)
+def program(name):
+    found = shutil.which(name, path=PATH)
+    if not found:
+        sys.exit(f"there is no {name}: scripts/install-dependencies has it")
+    return found
 
 
-def main(hull, *wanted):
-    cases = {name: PRELUDE + body for name, body in CASES.items()}
-    return Suite(hull, cases, HALF, wanted).run(prepare)
+def make_file_system(path, size, *options):
+    run(program("mke2fs"), "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", *options, path,
+        size)
+
+
+def make_tools(disk, scratch, disk_records):
+    """A file system with the guest's programs and the libraries they need."""
+    tree = scratch / "tools"
+    for directory in ("lib", "lib64", "usr/bin"):
+        (tree / directory).mkdir(parents=True)
+    for path in [disk_records, *map(program, GUEST_PROGRAMS)]:
+        shutil.copy(path, tree / "usr/bin")
+        for library in executables.shared_libraries(path):
+            copy = tree / library[1:]
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, copy)
+    make_file_system(disk, "256M", "-d", tree)
+    shutil.rmtree(tree)
+
+
+def prepare(files, disks, firmware, disk_records):
+    put_guest(files, HERE / "linux/disk-guest", GUEST_MODULES)
+    for path in (disk_records, Path(firmware) / "disk-writer"):
+        shutil.copy(path, files)
+    debian = Path(run(ROOT / "scripts/make-debian-image"))
+    for name in ("vmlinuz", "initrd"):
+        shutil.copy(debian / name, files / f"debian-{name}")
+    (disks / "debian").symlink_to(debian / "debian.img")
+    make_tools(disks / "tools", files, disk_records)
+    make_file_system(disks / "scratch", "2G")
+
+
+def main(hull, firmware, disk_records, *wanted):
+    suite = Suite(hull, CASES, HALF, wanted, programs=[program(name) for name in HOST_PROGRAMS],
+                  modules=HOST_MODULES)
+    return suite.run(lambda files, disks: prepare(files, disks, firmware, disk_records))
 
 
 if __name__ == "__main__":

@@ -158,6 +158,81 @@ class MakeInitrdTest(WithScratch):
                 self.assertEqual(os.listdir(self.scratch), [])
 
 
+class MakeDebianImageTest(WithScratch):
+    """With stand-ins for apt and mmdebstrap."""
+
+    APT_GET = """
+[ "$1 $2" = "-o APT::Sandbox::User=root" ] && shift 2
+[ "$1" = indextargets ] || exit 100
+echo "Debian /etc/apt/sources.list.d/own.sources:1"
+echo "Debian /etc/apt/sources.list.d/own.sources:2"
+echo "Somebody /etc/apt/sources.list.d/other.list:1"
+"""
+    APT_CACHE = 'echo "Depends: something"'
+    MMDEBSTRAP = """
+[ "$1" != --unshare-helper ] || { shift; exec "$@"; }
+echo "$*" >"$WORDS"
+for word; do
+    case $word in *.tar) tar=$word ;; esac
+done
+cd "$(mktemp -d)" && mkdir boot
+echo kernel >boot/vmlinuz-1; echo initrd >boot/initrd.img-1; echo config >boot/config-1
+tar -cf "$tar" . && rm -r "$PWD"
+"""
+    MKE2FS = """
+for word; do
+    case $last in -d) [ -e "$word/boot/config-1" ] || exit 1 ;; esac
+    case $word in /proc/self/fd/*) file=$word ;; esac
+    last=$word
+done
+echo "image of $last" >"$file"
+"""
+
+    def make(self, *arguments, **programs):
+        tools = self.scratch / "tools"
+        tools.mkdir(exist_ok=True)
+        for name, text in {"apt-get": self.APT_GET, "apt-cache": self.APT_CACHE,
+                           "mmdebstrap": self.MMDEBSTRAP, "mke2fs": self.MKE2FS, **programs}.items():
+            (tools / name).write_text(f"#!/bin/sh\n{text}")
+            (tools / name).chmod(0o755)
+        return subprocess.run(
+            [SCRIPTS / "make-debian-image", *arguments], capture_output=True, text=True, timeout=60,
+            check=False, env={**os.environ, "HULL_CACHE": str(self.scratch / "cache"),
+                              "WORDS": str(self.scratch / "words"),
+                              "PATH": f"{tools}:{os.environ['PATH']}"})
+
+    def test_it_is_made_once(self):
+        result = self.make("--size", "300M")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        directory = Path(result.stdout.strip())
+        self.assertTrue(directory.is_relative_to(self.scratch / "cache"))
+        self.assertEqual({path.name: path.read_text() for path in directory.iterdir()},
+                         {"debian.img": "image of 300M\n", "vmlinuz": "kernel\n", "initrd": "initrd\n"})
+        self.assertEqual((directory / "debian.img").stat().st_mode & 0o777, 0o644)
+        words = (self.scratch / "words").read_text()
+        self.assertIn("linux-image-cloud-", words)
+        self.assertTrue(words.endswith(".tar /etc/apt/sources.list.d/own.sources\n"), words)
+        again = self.make("--size", "300M", mmdebstrap="exit 1")
+        self.assertEqual((again.returncode, again.stdout), (0, result.stdout))
+        # What fails leaves what there was.
+        self.assertEqual(self.make("--size", "300M", "--update", mmdebstrap="exit 1").returncode, 1)
+        self.assertEqual((directory / "vmlinuz").read_text(), "kernel\n")
+
+    def test_what_fails(self):
+        for message, programs in (
+                ("mmdebstrap failed; its last words:\nno luck", {"mmdebstrap": "echo no luck; exit 2"}),
+                ("sh failed; its last words:\nfull", {"mke2fs": "echo full; exit 1"}),
+                ("apt has no lists of packages", {"apt-get": "exit 0"}),
+                ("none of the packages", {"apt-cache": "exit 100", "apt-get": "exit 0"})):
+            with self.subTest(message):
+                result = self.make(**programs)
+                self.assertEqual(result.returncode, 1)
+                self.assertTrue(result.stderr.startswith("make-debian-image: "), result.stderr)
+                self.assertIn(message, result.stderr)
+                self.assertEqual(list((self.scratch / "cache").rglob("*.img")), [])
+        self.assertEqual(self.make("--size", "big").returncode, 2)
+
+
 class KernelModulesTest(WithScratch):
     def module(self, name, depends, pack=bytes, suffix=""):
         path = self.scratch / "kernel" / f"{name}.ko{suffix}"

@@ -5,6 +5,7 @@ travel as a tar archive on a disk of their own, and those brought back as one on
 """
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -102,6 +103,19 @@ def put_disk(path, puts, programs):
             if not local.exists():
                 raise HostFailure(NOT_PREPARED, f"there is no '{local}' to put into the host")
             archive.add(local, remote, filter=_owned_by_root)
+
+
+def named_disks(pairs):
+    """{serial: (path, QEMU's way to open it)}; the files stay as they are."""
+    disks = {}
+    for pair in pairs:
+        name, path = split_pair(pair, "--disk")
+        if not re.fullmatch(r"(?!hull-)[a-z][a-z0-9-]{0,19}", name) or name in disks:
+            raise HostFailure(NOT_PREPARED, f"disk name '{name}' is no short word of its own")
+        if not Path(path).is_file():
+            raise HostFailure(NOT_PREPARED, f"there is no '{path}' to be a disk of the host")
+        disks[name] = (Path(path).resolve(), "snapshot=on")
+    return disks
 
 
 def get_disk(path):

@@ -54,7 +54,8 @@ class Splitter:
 
 
 def command_line(architecture, options, kernel, initramfs, console_log, disks, ports):
-    """The words that start QEMU. disks: {serial: (path, read-only)}; ports: file descriptors."""
+    """The words that start QEMU. disks: {serial: (path, QEMU's way to open it)};
+    ports: file descriptors."""
     qemu = shutil.which(architecture.qemu)
     if not qemu:
         raise HostFailure(NOT_PREPARED, f"there is no {architecture.qemu}: install the package "
@@ -71,9 +72,9 @@ def command_line(architecture, options, kernel, initramfs, console_log, disks, p
     for number, (stream, port) in enumerate(zip(STREAMS, ports), start=1):
         line += ["-chardev", f"socket,id={stream},fd={port}",
                  "-device", f"virtserialport,chardev={stream},nr={number},name={stream}"]
-    for serial, (path, read_only) in disks.items():
-        line += ["-drive", f"if=none,id={serial},format=raw,cache=unsafe,"
-                           f"readonly={'on' if read_only else 'off'},file={_escape(path)}",
+    for serial, (path, way) in disks.items():
+        line += ["-drive", f"if=none,id={serial},format=raw,cache=unsafe,{way},"
+                           f"file={_escape(path)}",
                  "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
     return line
 

@@ -48,3 +48,35 @@ complaints()
 			>"$1"
 	:
 }
+
+# start OPTION...: runs hull in the background, as $hull. Its input is $INPUT, its output goes to
+# $OUTPUT, or else to $log as its words do.
+start()
+{
+	echo "hull run $*"
+	: >"$log"
+	"$HULL" run --timeout "${LIMIT:-240s}" --timing -p quiet "$@" >>"${OUTPUT:-$log}" 2>>"$log" \
+		<"${INPUT:-/dev/null}" &
+	hull=$!
+}
+
+# wait_for PATTERN [COUNT]: until so many lines have it.
+wait_for()
+{
+	until [ "$(grep -cE "$1" "$log")" -ge "${2:-1}" ]; do
+		kill -0 $hull 2>/dev/null || fail "hull ended before it said '$1'"
+		! grep '^guest: FAIL' "$log" || fail "the guest found something wrong"
+		sleep 1
+	done
+}
+
+# Kills hull at a random moment of the next three seconds.
+kill_hull()
+{
+	random=$(od -An -N2 -tu2 /dev/urandom)
+	sleep $((random / 10 % 3)).$((random % 10))
+	kill -KILL $hull
+	wait $hull
+	status=$?
+	[ $status = 137 ] || fail "hull was not killed, it ended with $status"
+}
