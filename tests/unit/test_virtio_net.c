@@ -469,6 +469,60 @@ static void limits_delay(void **state)
 	stop();
 }
 
+/* --- A flood --- */
+
+static _Atomic bool is_flooding;
+
+/* The same short frame as fast as the socket takes it. */
+static void *flood(void *unused)
+{
+	static const uint8_t one[4 + 60] = {0, 0, 0, 60};
+	size_t at = 0;
+
+	(void)unused;
+	while (atomic_load(&is_flooding)) {
+		ssize_t r = write(t.peers[0], one + at, sizeof(one) - at);
+
+		if (r > 0)
+			at = (at + (size_t)r) % sizeof(one);
+		else
+			(void)sched_yield();
+	}
+	return NULL;
+}
+
+/* Whoever else the I/O thread serves gets there while frames come without end. */
+static void a_flood_leaves_room_for_others(void **state)
+{
+	struct net_options options = {0};
+	unsigned int frames = 0;
+	pthread_t flooder;
+
+	(void)state;
+	for (unsigned int engine = 0; engine < 2; engine++) {
+		start(&options, false, engine ? IO_ENGINE_AUTO : IO_ENGINE_THREADS);
+		drive(F_MRG_RXBUF);
+		give_buffers(0, 64, 100);
+		atomic_store(&is_flooding, true);
+		assert_int_equal(pthread_create(&flooder, NULL, flood, NULL), 0);
+		for (unsigned int calls = 0; calls < 100 || frames < 1000; calls++) {
+			uint32_t length;
+			uint16_t id;
+
+			io_thread_call(t.thread, nothing_on_io, NULL);
+			while (driver_get_used(&t.drivers[RX_QUEUE], &id, &length)) {
+				assert_int_equal(length, HEADER + 60);
+				(void)add(RX_QUEUE, frames++ % 64, 100, true);
+			}
+			publish(RX_QUEUE);
+		}
+		atomic_store(&is_flooding, false);
+		(void)pthread_join(flooder, NULL);
+		stop();
+		frames = 0;
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -486,6 +540,7 @@ int main(void)
 		cmocka_unit_test(the_stream_may_be_cut_anywhere),
 		cmocka_unit_test(source_addresses_are_checked),
 		cmocka_unit_test(limits_delay),
+		cmocka_unit_test(a_flood_leaves_room_for_others),
 	};
 
 	return cmocka_run_group_tests_name("virtio_net", tests, NULL, NULL);
