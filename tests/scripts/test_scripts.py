@@ -191,8 +191,9 @@ echo "image of $last" >"$file"
     def make(self, *arguments, **programs):
         tools = self.scratch / "tools"
         tools.mkdir(exist_ok=True)
-        for name, text in {"apt-get": self.APT_GET, "apt-cache": self.APT_CACHE,
-                           "mmdebstrap": self.MMDEBSTRAP, "mke2fs": self.MKE2FS, **programs}.items():
+        stand_ins = {"apt-get": self.APT_GET, "apt-cache": self.APT_CACHE,
+                     "mmdebstrap": self.MMDEBSTRAP, "mke2fs": self.MKE2FS, **programs}
+        for name, text in stand_ins.items():
             (tools / name).write_text(f"#!/bin/sh\n{text}")
             (tools / name).chmod(0o755)
         return subprocess.run(
@@ -206,8 +207,9 @@ echo "image of $last" >"$file"
         self.assertEqual(result.returncode, 0, result.stderr)
         directory = Path(result.stdout.strip())
         self.assertTrue(directory.is_relative_to(self.scratch / "cache"))
-        self.assertEqual({path.name: path.read_text() for path in directory.iterdir()},
-                         {"debian.img": "image of 300M\n", "vmlinuz": "kernel\n", "initrd": "initrd\n"})
+        self.assertEqual(
+            {path.name: path.read_text() for path in directory.iterdir()},
+            {"debian.img": "image of 300M\n", "vmlinuz": "kernel\n", "initrd": "initrd\n"})
         self.assertEqual((directory / "debian.img").stat().st_mode & 0o777, 0o644)
         words = (self.scratch / "words").read_text()
         self.assertIn("linux-image-cloud-", words)
@@ -220,7 +222,8 @@ echo "image of $last" >"$file"
 
     def test_what_fails(self):
         for message, programs in (
-                ("mmdebstrap failed; its last words:\nno luck", {"mmdebstrap": "echo no luck; exit 2"}),
+                ("mmdebstrap failed; its last words:\nbad luck",
+                 {"mmdebstrap": "echo bad luck; exit 2"}),
                 ("sh failed; its last words:\nfull", {"mke2fs": "echo full; exit 1"}),
                 ("apt has no lists of packages", {"apt-get": "exit 0"}),
                 ("none of the packages", {"apt-cache": "exit 100", "apt-get": "exit 0"})):
