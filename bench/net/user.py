@@ -96,12 +96,31 @@ class Passt(Peer):
         return laboratory.HOST, laboratory.OUTSIDE
 
 
+class Server:
+    """iperf3 in the outside, for one test: connections of an earlier one may still linger."""
+
+    def __init__(self, lab):
+        self.process = subprocess.Popen(["nsenter", "-t", str(lab.outside), "-n", "iperf3", "-s"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        sockets = Path(f"/proc/{self.process.pid}/net/tcp6")
+        laboratory.wait_for(lambda: " 0A " in "".join(
+            line for line in sockets.read_text().splitlines() if ":1451 " in line))  # 5201
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
 def measure(peer, words, seconds):
     """(MiB per second as the receiver saw them, CPU seconds of the process per GiB)."""
-    before = peer.cpu_seconds()
-    report = json.loads(peer.inside(["iperf3", "-c", laboratory.OUTSIDE, "-t", str(seconds), "-J",
-                                     *words]))
-    used = peer.cpu_seconds() - before
+    with Server(peer.lab):
+        before = peer.cpu_seconds()
+        report = json.loads(peer.inside(["iperf3", "-c", laboratory.OUTSIDE, "-t", str(seconds),
+                                         "-J", *words]))
+        used = peer.cpu_seconds() - before
     if "error" in report:
         raise SystemExit(f"{peer.name}: iperf3 {words}: {report['error']}")
     end = report["end"]
@@ -123,11 +142,6 @@ def round_trips(peer, seconds):
 def run(options, lab):
     build = options.build.resolve()
     lab.serve("tcp_echo", laboratory.OUTSIDE, 5202, namespace=lab.outside)
-    server = subprocess.Popen(["nsenter", "-t", str(lab.outside), "-n", "iperf3", "-s"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    lab.processes.append(server)
-    sockets = Path(f"/proc/{server.pid}/net/tcp6")
-    laboratory.wait_for(lambda: ":1451 " in sockets.read_text())  # its port, 5201
     peers = [Hull(lab, build, "hull", 65520), Hull(lab, build, "hull, MTU 1500", 1500)]
     for program, kind, name, mtu in (("qemu-system-x86_64", Qemu, "qemu", 1500),
                                      ("passt", Passt, "passt", 65520)):

@@ -115,24 +115,25 @@ void doctor_check_confinement(struct report *report)
 void doctor_check_libraries(struct report *report)
 {
 	static const struct {
-		const char *name, *file, *format, *package;
+		const char *name, *file, *purpose, *package;
 	} libraries[] = {
-		{"zlib", "libz.so.1", "gzip", "install zlib (Debian: zlib1g)"},
-		{"liblzma", "liblzma.so.5", "xz", "install liblzma (Debian: liblzma5)"},
-		{"libzstd", "libzstd.so.1", "zstd", "install libzstd (Debian: libzstd1)"},
+		{"zlib", "libz.so.1", "kernels packed with gzip", "install zlib (Debian: zlib1g)"},
+		{"liblzma", "liblzma.so.5", "kernels packed with xz",
+			"install liblzma (Debian: liblzma5)"},
+		{"libzstd", "libzstd.so.1", "kernels packed with zstd",
+			"install libzstd (Debian: libzstd1)"},
+		{"libslirp", "libslirp.so.0", "--net user", "install libslirp (Debian: libslirp0)"},
 	};
 
 	for (size_t i = 0; i < array_size(libraries); i++) {
 		void *library = dlopen(libraries[i].file, RTLD_NOW | RTLD_LOCAL);
 
 		if (library)
-			report_add(report, libraries[i].name, FINDING_OK, NULL,
-				"kernels packed with %s", libraries[i].format);
+			report_add(report, libraries[i].name, FINDING_OK, NULL, "%s",
+				libraries[i].purpose);
 		else
 			report_add(report, libraries[i].name, FINDING_LIMITED, libraries[i].package,
-				"%s does not load: kernels packed with %s "
-				"cannot be read",
-				libraries[i].file, libraries[i].format);
+				"%s does not load: no %s", libraries[i].file, libraries[i].purpose);
 		if (library)
 			(void)dlclose(library);
 	}

@@ -7,7 +7,7 @@
 const struct status_meaning status_meanings[] = {
 	{EXIT_STATUS_POWER_OFF, "the guest powered itself off"},
 	{EXIT_STATUS_USAGE, "an option or a configuration is wrong"},
-	{EXIT_STATUS_INPUT, "a kernel, an initrd or another named file is unusable"},
+	{EXIT_STATUS_INPUT, "a kernel, an initrd, another named file or a network is unusable"},
 	{EXIT_STATUS_NO_KVM, "this host has no KVM that will do: see hull doctor"},
 	{EXIT_STATUS_NEVER_STARTED, "the guest ended before it ran the command"},
 	{EXIT_STATUS_REBOOT, "the guest rebooted"},
