@@ -68,13 +68,13 @@ int config_ip_set(void *config, const char *value, struct err *err)
 	return 0;
 }
 
-void config_ip_word(const char *value, struct text *text)
+void config_ip_word(const char *ip_text, struct text *text)
 {
 	struct ip ip;
 	struct in_addr mask;
 	char mask_text[INET_ADDRSTRLEN] = "";
 
-	if (parse_ip(value, &ip) < 0) {
+	if (parse_ip(ip_text, &ip) < 0) {
 		text_add(text, "ip=dhcp");
 		return;
 	}

@@ -22,4 +22,4 @@ void config_net_mac(const struct config *config, unsigned int index, uint8_t ret
 /* auto, or ADDRESS/PREFIX[,GATEWAY] (IPv4); config: a struct config. */
 must_check int config_ip_set(void *config, const char *value, struct err *err);
 /* The kernel's word for it: `ip=...`. */
-void config_ip_word(const char *ip, struct text *text);
+void config_ip_word(const char *ip_text, struct text *text);
