@@ -99,8 +99,11 @@ expect "fixed bytes 8388608 ro 1 logical 512 .* discard 0 zeroes 0"
 expect "through bytes 67108864 ro 0 .* cache write through .*"
 expect "direct bytes 67108864 ro 0 .*"
 expect "blocks4k bytes 33554432 ro 0 logical $(block_bytes $blocks4k) .*"
-expect 'lsblk plain .*RO="0".* SIZE="134217728" .*SERIAL="plain".*'
-expect 'lsblk fixed .*RO="1".* SIZE="8388608" .*SERIAL="fixed".*DISC-MAX="0".*'
+for word in RO=.0 SIZE=.134217728 DISC-GRAN=.4096 LOG-SEC=.512 TYPE=.disk; do
+	expect "lsblk plain .* $word\\W.*"
+done
+for word in RO=.1 SIZE=.8388608 DISC-MAX=.0; do expect "lsblk fixed .* $word\\W.*"; done
+expect "lsblk blocks4k .* LOG-SEC=.$(block_bytes $blocks4k)\\W.*"
 expect "many disks 31"
 # What was discarded takes no room any more: all but the inode's own.
 [ "$(stat -c %b $directory/plain)" -lt 64 ] || fail "$(stat -c %b $directory/plain) blocks are left"

@@ -1,8 +1,9 @@
 # Sourced by each case, which then calls boot with its expectations. POSIX sh and busybox only: it
 # runs in the emulated KVM host as well as on a machine of flesh and blood.
 #
-# $HULL is the program, $FILES the directory with kernels and initrds.
+# $HULL is the program, $FILES the directory with kernels and initrds, $DISKS that of disks.
 log=$(mktemp)
+PATH=$PATH:/usr/sbin:/sbin
 
 fail()
 {
