@@ -79,7 +79,6 @@ struct disk_ops {
 	void (*submit)(struct disk *disk, struct disk_request *request);
 	/* Main thread. */
 	int (*attach)(struct disk *disk, struct err *err); /* may be NULL */
-	void (*detach)(struct disk *disk);                 /* likewise */
 	int (*measure)(const struct disk *disk, uint64_t *ret_size_bytes);
 	int (*split)(
 		const struct disk *disk, struct disk **ret_disk, struct err *err); /* or NULL */

@@ -61,11 +61,6 @@ must_check int io_thread_post(
  * flight; -ENOSPC beyond what the kernel allows a ring (some 30000). */
 must_check int io_thread_admit(struct io_thread *thread, unsigned int operations, struct err *err);
 
-/* Many operations on this descriptor are to come: where the engine can register files, each costs
- * less. Drop it before it is closed, with none of its operations in flight. Main thread. */
-void io_thread_keep_file(struct io_thread *thread, int fd);
-void io_thread_drop_file(struct io_thread *thread, int fd);
-
 bool io_thread_is_current(const struct io_thread *thread);
 
 /* --- On the I/O thread only from here on. --- */

@@ -33,9 +33,6 @@ struct io_engine_ops {
 	void (*close)(struct io_engine *engine);
 	/* Room for so many operations in all. */
 	int (*reserve)(struct io_engine *engine, unsigned int operations, struct err *err);
-	/* May be NULL: nothing is to be had by it. */
-	void (*keep_file)(struct io_engine *engine, int fd);
-	void (*drop_file)(struct io_engine *engine, int fd);
 	/* The operation has been begun and is not finished yet. */
 	void (*submit)(struct io_engine *engine, struct io_operation *operation);
 	/* Behind detach and cancel the engine and the kernel know nothing of it; it may have become

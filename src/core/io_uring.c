@@ -26,9 +26,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-/* Descriptors from here on are looked up by the kernel. */
-#define PLACES_FDS 1024
-
 struct uring {
 	struct io_engine engine;
 	struct io_uring ring;
@@ -37,9 +34,6 @@ struct uring {
 	unsigned int cancels;           /* submitted and not completed */
 	bool tried;                     /* the ring is known to work */
 	int error;                      /* of io_uring_enter, while it is tried */
-	bool keeps_files;               /* the ring has URING_FILES places for them */
-	int kept[URING_FILES];          /* -1: free */
-	uint8_t places[PLACES_FDS];     /* of low descriptors: place in kept + 1, or 0 */
 };
 
 /* What a completion is about, in the low bits of its address. */
@@ -113,38 +107,27 @@ static struct io_uring_sqe *take_sqe(struct uring *uring)
 
 /* --- Submissions. --- */
 
-/* Its place among the kept ones, or -1. */
-static int find_place(const struct uring *uring, int fd)
-{
-	return fd < PLACES_FDS ? uring->places[fd] - 1 : -1;
-}
-
-static void prepare_operation(
-	const struct uring *uring, struct io_uring_sqe *sqe, struct io_operation *operation)
+static void prepare_operation(struct io_uring_sqe *sqe, struct io_operation *operation)
 {
 	struct io_chunk chunk = io_step_chunk(operation);
-	int place = find_place(uring, operation->fd);
-	int fd = place < 0 ? operation->fd : place;
 
 	switch (operation->opcode) {
 	case IO_READV:
-		io_uring_prep_readv2(
-			sqe, fd, chunk.iov, chunk.iov_count, chunk.offset, operation->flags);
+		io_uring_prep_readv2(sqe, operation->fd, chunk.iov, chunk.iov_count, chunk.offset,
+			operation->flags);
 		break;
 	case IO_WRITEV:
-		io_uring_prep_writev2(
-			sqe, fd, chunk.iov, chunk.iov_count, chunk.offset, operation->flags);
+		io_uring_prep_writev2(sqe, operation->fd, chunk.iov, chunk.iov_count, chunk.offset,
+			operation->flags);
 		break;
 	case IO_FDATASYNC:
-		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+		io_uring_prep_fsync(sqe, operation->fd, IORING_FSYNC_DATASYNC);
 		break;
 	case IO_FALLOCATE:
-		io_uring_prep_fallocate(sqe, fd, operation->flags, (off_t)operation->offset,
-			(off_t)operation->length);
+		io_uring_prep_fallocate(sqe, operation->fd, operation->flags,
+			(off_t)operation->offset, (off_t)operation->length);
 		break;
 	}
-	if (place >= 0)
-		sqe->flags |= IOSQE_FIXED_FILE;
 	if (operation->again)
 		sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data64(sqe, tagged(operation, TAG_OPERATION));
@@ -194,7 +177,7 @@ static bool prepare(struct uring *uring)
 		if (!sqe)
 			return false;
 		STAILQ_REMOVE_HEAD(&uring->collected, link);
-		prepare_operation(uring, sqe, operation);
+		prepare_operation(sqe, operation);
 	}
 	return !uring->arm_needed;
 }
@@ -343,55 +326,6 @@ static void uring_wait(struct io_engine *engine, uint64_t timeout_ns)
 	reap(uring);
 }
 
-/* --- Files that are kept --- */
-
-static bool set_place(struct uring *uring, unsigned int place, int fd)
-{
-	return io_uring_register_files_update(&uring->ring, place, &fd, 1) == 1;
-}
-
-static void uring_keep_file(struct io_engine *engine, int fd)
-{
-	struct uring *uring = to_uring(engine);
-
-	if (!uring->keeps_files || fd < 0 || fd >= PLACES_FDS || uring->places[fd])
-		return;
-	for (unsigned int i = 0; i < URING_FILES; i++) {
-		if (uring->kept[i] >= 0)
-			continue;
-		if (set_place(uring, i, fd)) {
-			uring->kept[i] = fd;
-			uring->places[fd] = (uint8_t)(i + 1);
-		}
-		return;
-	}
-}
-
-static void uring_drop_file(struct io_engine *engine, int fd)
-{
-	struct uring *uring = to_uring(engine);
-	int place = find_place(uring, fd);
-
-	if (fd < 0 || place < 0)
-		return;
-	(void)set_place(uring, (unsigned int)place, -1); /* else the ring's end lets go of it */
-	uring->kept[place] = -1;
-	uring->places[fd] = 0;
-}
-
-/* In a new ring. */
-static void keep_again(struct uring *uring)
-{
-	for (unsigned int i = 0; i < URING_FILES; i++) {
-		int fd = uring->kept[i];
-
-		if (fd < 0 || (uring->keeps_files && set_place(uring, i, fd)))
-			continue;
-		uring->kept[i] = -1;
-		uring->places[fd] = 0;
-	}
-}
-
 /* The ring is replaced by a larger one. Polls take nothing from their descriptors, so leaving those
  * of the old ring behind loses nothing: the new ones see the state of the descriptors first. */
 static int uring_reserve(struct io_engine *engine, unsigned int operations, struct err *err)
@@ -409,12 +343,11 @@ static int uring_reserve(struct io_engine *engine, unsigned int operations, stru
 		return 0;
 	if (engine->in_flight > 0)
 		return err_set(err, EBUSY, "the ring cannot grow while operations are in flight");
-	r = uring_setup(&larger, completions, &uring->keeps_files, err);
+	r = uring_setup(&larger, completions, err);
 	if (r < 0)
 		return r;
 	io_uring_queue_exit(&uring->ring);
 	uring->ring = larger;
-	keep_again(uring);
 	uring->arm_needed = true;
 	TAILQ_FOREACH(event, &engine->events, link)
 	event->armed = false;
@@ -520,9 +453,7 @@ static int uring_open(struct io_engine **ret_engine, struct err *err)
 		return err_set_errno(err, ENOMEM, "io_uring");
 	io_engine_init(&uring->engine, &io_engine_uring);
 	STAILQ_INIT(&uring->collected);
-	for (unsigned int i = 0; i < URING_FILES; i++)
-		uring->kept[i] = -1;
-	r = uring_setup(&uring->ring, uring_completions_for(0), &uring->keeps_files, err);
+	r = uring_setup(&uring->ring, uring_completions_for(0), err);
 	if (r < 0) {
 		free(uring);
 		return r;
@@ -540,8 +471,6 @@ const struct io_engine_ops io_engine_uring = {
 	.open = uring_open,
 	.close = uring_close,
 	.reserve = uring_reserve,
-	.keep_file = uring_keep_file,
-	.drop_file = uring_drop_file,
 	.submit = uring_submit,
 	.event_attach = uring_event_attach,
 	.event_detach = uring_event_detach,

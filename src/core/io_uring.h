@@ -6,19 +6,13 @@
 #include "err.h"
 
 #include <liburing.h>
-#include <stdbool.h>
 
 /* Of a ring that serves so many operations: their completions, and those of what is watched. */
 unsigned int uring_completions_for(unsigned int operations);
 
-/* Descriptors that a ring can keep: the kernel need not look them up for each operation. */
-#define URING_FILES 64
-
 /* A ring with the best set of features there is, to be used by the calling thread only. The
- * sentence of a refusal names the system call and what may be in the way. *ret_keeps_files: it has
- * URING_FILES empty places for them. */
-must_check int uring_setup(
-	struct io_uring *ring, unsigned int completions, bool *ret_keeps_files, struct err *err);
+ * sentence of a refusal names the system call and what may be in the way. */
+must_check int uring_setup(struct io_uring *ring, unsigned int completions, struct err *err);
 
 /* "<what>: <error> (<what may be in the way>)". */
 int uring_refusal(struct err *err, int code, const char *what);

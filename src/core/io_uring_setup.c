@@ -74,8 +74,7 @@ static int restrict_ring(struct io_uring *ring)
 		{IORING_RESTRICTION_SQE_OP, IORING_OP_FALLOCATE},
 		{IORING_RESTRICTION_SQE_OP, IORING_OP_POLL_ADD},
 		{IORING_RESTRICTION_SQE_OP, IORING_OP_ASYNC_CANCEL},
-		{IORING_RESTRICTION_SQE_FLAGS_ALLOWED, IOSQE_ASYNC | IOSQE_FIXED_FILE},
-		{IORING_RESTRICTION_REGISTER_OP, IORING_REGISTER_FILES_UPDATE},
+		{IORING_RESTRICTION_SQE_FLAGS_ALLOWED, IOSQE_ASYNC},
 		{IORING_RESTRICTION_REGISTER_OP, IORING_REGISTER_RING_FDS},
 		{IORING_RESTRICTION_REGISTER_OP, IORING_UNREGISTER_RING_FDS},
 	};
@@ -90,17 +89,7 @@ static int restrict_ring(struct io_uring *ring)
 	return r < 0 ? r : io_uring_enable_rings(ring);
 }
 
-static bool make_places(struct io_uring *ring)
-{
-	int fds[URING_FILES];
-
-	for (unsigned int i = 0; i < URING_FILES; i++)
-		fds[i] = -1;
-	return io_uring_register_files(ring, fds, URING_FILES) == 0;
-}
-
-int uring_setup(
-	struct io_uring *ring, unsigned int completions, bool *ret_keeps_files, struct err *err)
+int uring_setup(struct io_uring *ring, unsigned int completions, struct err *err)
 {
 	int r = -EINVAL;
 
@@ -113,7 +102,6 @@ int uring_setup(
 			continue;
 		if (r < 0)
 			break;
-		*ret_keeps_files = make_places(ring);
 		if ((params.features & FEATURES_REQUIRED) != FEATURES_REQUIRED)
 			r = -ENOSYS;
 		else if (params.flags & IORING_SETUP_R_DISABLED)

@@ -1,6 +1,6 @@
 /* Operations of I/O threads, calls from other threads, and what happens where io_uring is
  * forbidden. */
-#include "io_operations_fixture.h"
+#include "io_thread_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,91 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* --- Operations, submitted together from the I/O thread and waited for. --- */
+
+struct batch {
+	struct io_thread *thread;
+	struct io_operation *operations;
+	unsigned int count, finished;
+	sem_t all;
+};
+
+struct job {
+	struct io_operation operation;
+	struct batch *batch;
+	bool inside_submit;
+};
+
+static void job_done(struct io_operation *operation)
+{
+	struct job *job = container_of(operation, struct job, operation);
+
+	if (job->inside_submit || !io_thread_is_current(job->batch->thread))
+		abort();
+	if (++job->batch->finished == job->batch->count)
+		sem_post(&job->batch->all);
+}
+
+struct batch_run {
+	struct batch *batch;
+	struct job *jobs;
+};
+
+static void submit_batch(void *context)
+{
+	struct batch_run *run = context;
+
+	for (unsigned int i = 0; i < run->batch->count; i++) {
+		run->jobs[i].inside_submit = true;
+		io_submit(run->batch->thread, &run->jobs[i].operation);
+		run->jobs[i].inside_submit = false;
+	}
+}
+
+static void run_jobs(struct io_thread *thread, struct job *jobs, unsigned int count)
+{
+	struct batch batch = {.thread = thread, .count = count};
+	struct batch_run run = {&batch, jobs};
+
+	sem_init(&batch.all, 0, 0);
+	for (unsigned int i = 0; i < count; i++) {
+		jobs[i].batch = &batch;
+		jobs[i].operation.done = job_done;
+	}
+	io_thread_call(thread, submit_batch, &run);
+	while (sem_wait(&batch.all) < 0)
+		continue;
+	sem_destroy(&batch.all);
+}
+
+static int64_t run_one(struct io_thread *thread, struct io_operation operation)
+{
+	struct job job = {.operation = operation};
+
+	run_jobs(thread, &job, 1);
+	return job.operation.result;
+}
+
+static int64_t transfer(struct io_thread *thread, enum io_opcode opcode, int fd, void *buffer,
+	size_t length, uint64_t offset)
+{
+	struct iovec iov = {buffer, length};
+
+	return run_one(thread,
+		(struct io_operation){
+			.opcode = opcode, .fd = fd, .offset = offset, .iov = &iov, .iov_count = 1});
+}
+
+static int new_file(void)
+{
+	char path[] = "/tmp/hull-test-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	return fd;
+}
 
 static void results_of_transfers(void **state)
 {

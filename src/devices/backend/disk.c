@@ -109,11 +109,8 @@ static void cancel_timer(void *context)
 
 void disk_detach(struct disk *disk)
 {
-	if (!disk->io_thread)
-		return;
-	io_thread_call(disk->io_thread, cancel_timer, disk);
-	if (disk->ops->detach)
-		disk->ops->detach(disk);
+	if (disk->io_thread)
+		io_thread_call(disk->io_thread, cancel_timer, disk);
 	disk->io_thread = NULL;
 }
 

@@ -208,15 +208,11 @@ static int raw_attach(struct disk *disk, struct err *err)
 {
 	struct disk_raw *raw = container_of(disk, struct disk_raw, disk);
 
-	if (!is_aligned(disk) && !raw->direct.memory && disk_direct_init(&raw->direct) < 0)
+	if (is_aligned(disk) || raw->direct.memory)
+		return 0;
+	if (disk_direct_init(&raw->direct) < 0)
 		return err_set(err, ENOMEM, "disk: no memory for the buffers of direct I/O");
-	io_thread_keep_file(disk->io_thread, raw->file.fd);
 	return 0;
-}
-
-static void raw_detach(struct disk *disk)
-{
-	io_thread_drop_file(disk->io_thread, container_of(disk, struct disk_raw, disk)->file.fd);
 }
 
 static int raw_measure(const struct disk *disk, uint64_t *ret_size_bytes)
@@ -284,7 +280,6 @@ static int raw_split(const struct disk *disk, struct disk **ret_disk, struct err
 static const struct disk_ops raw_ops = {
 	.submit = raw_submit,
 	.attach = raw_attach,
-	.detach = raw_detach,
 	.measure = raw_measure,
 	.split = raw_split,
 	.destroy = raw_destroy,
