@@ -15,8 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-import executables  # noqa: E402
 from harness import ROOT, Suite, hardware_kvm, put_guest, run  # noqa: E402
+import executables  # noqa: E402
 
 HALF = 2
 GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "ext4")
