@@ -13,16 +13,18 @@ fail()
 	exit 1
 }
 
-# boot STATUS OPTION...: runs hull, its output in $log, and checks how it ends. The kernel is quiet:
-# each character of its log is two exits, which an emulated host makes slow.
+# boot STATUS OPTION...: runs hull, its output in $log and its own words behind it (or they would stand
+# in the middle of the guest's lines), and checks how it ends. The kernel is quiet: each character of
+# its log is two exits, which an emulated host makes slow.
 boot()
 {
 	wanted=$1
 	shift
 	echo "hull run $*"
 	# shellcheck disable=SC2086
-	"$HULL" run --timeout "${LIMIT:-240s}" --timing -p quiet "$@" >"$log" 2>&1 </dev/null
+	"$HULL" run --timeout "${LIMIT:-240s}" --timing -p quiet "$@" >"$log" 2>"$log.words" </dev/null
 	status=$?
+	cat "$log.words" >>"$log"
 	[ "$status" = "$wanted" ] || fail "exit status $status, not $wanted"
 	grep 'hull: ' "$log"
 }
