@@ -1,7 +1,7 @@
 # Sourced by the cases of test_linux_disk.py. $DISKS has the disks that the host was given;
 # "scratch" is a file system, on which direct I/O and holes are possible.
 # shellcheck shell=sh disable=SC2034,SC2086
-LIMIT=1400s
+LIMIT=600s
 losetup=$(which losetup) # busybox prefers its own, which knows no blocks
 
 if [ -b "$DISKS/scratch" ]; then
