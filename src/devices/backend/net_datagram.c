@@ -110,7 +110,7 @@ static int create(int fd, struct net_datagram **ret_datagram, struct err *err)
 
 int net_datagram_adopt(int fd, struct net **ret_net, struct err *err)
 {
-	struct net_datagram *datagram;
+	struct net_datagram *datagram = NULL;
 	int r = create(fd, &datagram, err);
 
 	if (r == 0)
