@@ -2,6 +2,7 @@
 #include "disk_model.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -250,6 +251,37 @@ static int open_in_child(const struct disk_options *options)
 	return WEXITSTATUS(status);
 }
 
+/* The kernel lets go of a killed VM's lock a moment after it is gone. */
+static void a_lock_that_is_about_to_go(void **state)
+{
+	struct disk_options options = {0};
+	struct disk_fixture fixture = {0};
+	struct disk *disk = NULL;
+	int said[2];
+	char byte;
+	pid_t child;
+
+	(void)state;
+	fixture_make_image(&fixture, 1 << 20);
+	options.path = fixture.path;
+	assert_int_equal(pipe(said), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (disk_open(&options, &disk, NULL) < 0 || write(said[1], "x", 1) != 1)
+			_exit(1);
+		(void)poll(NULL, 0, 100);
+		_exit(0);
+	}
+	assert_int_equal(read(said[0], &byte, 1), 1);
+	assert_int_equal(disk_open(&options, &disk, NULL), 0);
+	disk_close(disk);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	(void)close(said[0]);
+	(void)close(said[1]);
+	(void)unlink(fixture.path);
+}
+
 static void locks(void **state)
 {
 	enum { WRITER, READER, EPHEMERAL, SHARED };
@@ -435,6 +467,7 @@ int main(void)
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(resize),
 		cmocka_unit_test(host_full),
+		cmocka_unit_test(a_lock_that_is_about_to_go),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(fifo),

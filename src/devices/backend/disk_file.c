@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 #define SECTOR_BYTES      512
 #define ALIGNMENT_MAX     (64 << 10)
 #define FILE_BLOCK_MAX    4096
+#define LOCK_TRIES        100
+#define LOCK_RETRY_MS     10
 #define PROBE_BUFFER_SIZE ((size_t)ALIGNMENT_MAX * 2)
 
 static bool is_power_of_two(uint64_t value)
@@ -59,18 +62,10 @@ static int open_file(const struct disk_options *options, bool writable, const st
 	return err_set_errno(err, errno, "it cannot be opened");
 }
 
-static int lock_file(int fd, bool writable, struct err *err)
+static int refuse_locked(int fd, const struct flock *wanted, struct err *err)
 {
-	struct flock lock = {
-		.l_type = writable ? F_WRLCK : F_RDLCK,
-		.l_whence = SEEK_SET,
-	};
+	struct flock lock = *wanted;
 
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return err_set_errno(err, errno, "it cannot be locked");
-	lock.l_pid = 0;
 	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK)
 		return err_set(err, EBUSY,
 			"it is in use by somebody who relies on it not to change: use it as ro or "
@@ -78,6 +73,25 @@ static int lock_file(int fd, bool writable, struct err *err)
 	return err_set(err, EBUSY,
 		"it is in use by somebody who writes to it, such as another VM: one image has one "
 		"writer and then no readers");
+}
+
+static int lock_file(int fd, bool writable, struct err *err)
+{
+	struct flock lock = {
+		.l_type = writable ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
+	};
+
+	/* A VM that was killed may be gone before the kernel has let go of its ring, and with it of
+	 * the file and the lock. */
+	for (unsigned int tries = 0; fcntl(fd, F_OFD_SETLK, &lock) != 0; tries++) {
+		if (errno != EAGAIN && errno != EACCES)
+			return err_set_errno(err, errno, "it cannot be locked");
+		if (tries == LOCK_TRIES)
+			return refuse_locked(fd, &lock, err);
+		(void)poll(NULL, 0, LOCK_RETRY_MS);
+	}
+	return 0;
 }
 
 static int refuse_type(const struct stat *status, struct err *err)
