@@ -93,13 +93,13 @@ finish
 }
 
 
-def prepare(files):
+def prepare(files, _disks):
     put_guest(files, HERE / "linux/device-guest", MODULES)
 
 
 def main(hull, *wanted):
     cases = {name: PRELUDE + body for name, body in CASES.items()}
-    return Suite(hull, cases, len(cases), wanted).run(lambda files, _: prepare(files))
+    return Suite(hull, cases, len(cases), wanted).run(prepare)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / "scripts/lib"), str(HERE / "linux")]
+sys.path.insert(0, str(HERE / "linux"))
 
-import kernel_modules  # noqa: E402
-from harness import Suite, fetched, hardware_kvm, run  # noqa: E402
+from harness import Suite, hardware_kvm, put_guest  # noqa: E402
 
 HALF = 5
 GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_net")
@@ -185,20 +183,11 @@ expect "interfaces lo "
 }
 
 
-def prepare(files):
-    found = fetched("6.1-cloud")
-    shutil.copy(found["kernel"], files / "kernel")
-    modules = files / "modules"
-    modules.mkdir()
-    with_dependencies = kernel_modules.Modules(found["modules"]).with_dependencies(GUEST_MODULES)
-    for index, (name, content) in enumerate(with_dependencies):
-        (modules / f"{index:02}-{name}").write_bytes(content)
-    command = [ROOT / "scripts/make-initrd", "--init", HERE / "linux/net-guest", "--with-libs",
-               "--add", f"{modules}:/modules"]
+def prepare(files, _disks):
+    options = ["--with-libs"]
     for program in GUEST_PROGRAMS:
-        command += ["--add", f"{shutil.which(program, path=PATH)}:/usr/bin/{program}"]
-    run(*command, files / "initrd")
-    shutil.rmtree(modules)
+        options += ["--add", f"{shutil.which(program, path=PATH)}:/usr/bin/{program}"]
+    put_guest(files, HERE / "linux/net-guest", GUEST_MODULES, *options)
 
 
 def main(hull, *wanted):
@@ -212,7 +201,7 @@ def main(hull, *wanted):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
-    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(lambda files, _: prepare(files))
+    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(prepare)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def main(hull, *wanted):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
-    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES, HOST_LIBRARIES).run(lambda files, _: prepare(files))
+    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES, HOST_LIBRARIES).run(prepare)
 
 
 if __name__ == "__main__":
