@@ -73,14 +73,15 @@ def measure(options, case, direct):
     peers = {"hull": lambda: run_guest(hull_command, options, words, direct, queues)}
     if shutil.which(options.qemu):
         peers["qemu"] = lambda: run_guest(qemu_command, options, words, direct, queues)
-    if shutil.which("fio"):
-        peers["fio"] = lambda: run_fio(options, op, block, depth, direct)
-    samples = {name: [] for name in peers}
-    for _ in range(options.rounds):
-        for name, run in peers.items():
-            sample = run()
+    samples = {name: [] for name in [*peers, "fio"]}
+    for index in range(options.rounds):
+        # A CPU that was idle, or waited for a disk, is slow for a while, to the next one's loss.
+        for name in list(peers) if index % 2 else reversed(peers):
+            sample = peers[name]()
             if sample:
                 samples[name].append(sample)
+    if shutil.which("fio"):
+        samples["fio"].append(run_fio(options, op, block, depth, direct))
     return {name: {"iops": round(statistics.median(value[0] for value in values)),
                    "cpu_us": round(statistics.median(value[1] for value in values), 2)}
             for name, values in samples.items() if values}
@@ -89,7 +90,7 @@ def measure(options, case, direct):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=Path, help="the build directory")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--ms", type=int, default=1000, help="length of a measurement")
     parser.add_argument("--direct", action="store_true", help="past the host's page cache")
     parser.add_argument("--qemu", default="qemu-system-x86_64")
@@ -103,6 +104,8 @@ def main():
         with open(options.disk, "wb") as image:
             for _ in range(DISK_MIB):
                 image.write(os.urandom(1 << 20))
+            image.flush()
+            os.fsync(image.fileno())  # or its writing back disturbs who is measured first
         rows = []
         print(f"{'':34} {'hull':>16} {'qemu':>16} {'fio on host':>16}  hull / qemu")
         for case in CASES:
