@@ -31,12 +31,15 @@ enum console_kind {
 	CONSOLE_FILE,   /* truncated or created; no input */
 	CONSOLE_SOCKET, /* UNIX stream, listening; one client at a time */
 	CONSOLE_FD,     /* what was inherited as input_fd, in the directions it is open for */
+	CONSOLE_INPUT,  /* input_fd for input only; its end is that of the connection */
+	CONSOLE_OUTPUT, /* output_fd for output only */
 };
 
 struct console_options {
 	enum console_kind kind;
 	const char *path; /* of file and socket */
-	int input_fd;     /* of stdio: both are duplicated; one that is not open is no error */
+	int input_fd;     /* of stdio: both are duplicated; one that is not open is no error,
+	                   * and for CONSOLE_INPUT and CONSOLE_OUTPUT nobody is at the other end */
 	int output_fd;    /* ... of CONSOLE_FD input_fd alone, and it has to be open */
 };
 
@@ -54,6 +57,8 @@ struct console_events {
 	void *device;
 	/* Main thread: the user typed Ctrl-a x. */
 	void (*quit)(void *owner);
+	/* Output thread: whoever read the output, and cannot come back, reads it no more. */
+	void (*reader_gone)(void *owner);
 	/* Output thread: output is being lost, code says why (-ENOSPC, -EIO, ...). Once per
 	 * episode: again only after a write succeeded in between. */
 	void (*failed)(void *owner, int code);

@@ -53,6 +53,9 @@ must_check int virtio_console_create(const struct virtio_console_options *option
 struct virtio_device *virtio_console_device(struct virtio_console *console);
 struct virtio_console_port *virtio_console_port(struct virtio_console *console, unsigned int index);
 
+/* Main thread: the host has taken all that the guest has made available so far. */
+bool virtio_console_is_drained(struct virtio_console_port *port);
+
 /* --- The up-calls of a port's backend; the opaque argument is the port. --- */
 
 /* Main thread: how many bytes were taken; for the rest resume_input of the host is called. */

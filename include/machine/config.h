@@ -18,7 +18,8 @@ enum config_console {
 	CONFIG_CONSOLE_FILE,
 	CONFIG_CONSOLE_SOCKET,
 	CONFIG_CONSOLE_NULL,
-	CONFIG_CONSOLE_FD, /* inherited; of virtio ports only */
+	CONFIG_CONSOLE_FD,   /* inherited; of virtio ports only */
+	CONFIG_CONSOLE_TAIL, /* its end is shown if something goes wrong; of commands only */
 };
 
 enum config_on_reboot { CONFIG_ON_REBOOT_EXIT, CONFIG_ON_REBOOT_RESET };
@@ -34,6 +35,7 @@ enum config_transport {
 enum config_io_engine { CONFIG_IO_ENGINE_AUTO, CONFIG_IO_ENGINE_URING, CONFIG_IO_ENGINE_THREADS };
 
 struct config_disk {
+	bool is_root; /* of a command; nobody has named it as a disk */
 	char *path;
 	char *serial; /* NULL: none; at most CONFIG_SERIAL_MAX characters */
 	bool read_only;
@@ -88,6 +90,17 @@ struct config_port {
 	enum config_console kind;
 	char *path; /* of file and socket; the number of fd */
 };
+
+struct config_list {
+	char **list;
+	unsigned int count;
+};
+
+#define CONFIG_WORDS_MAX         32768
+#define CONFIG_COMMAND_BYTES_MAX (2 << 20)
+#define CONFIG_COMMAND_PORTS     4 /* of virtio, which a command has for itself */
+#define CONFIG_TMPFS_MAX         64
+#define CONFIG_ROOT_SERIAL       "hull-root"
 
 #define CONFIG_PORTS_MAX        30
 #define CONFIG_PORT_NAME_MAX    64
@@ -146,6 +159,17 @@ struct config {
 	enum config_on_panic on_panic;
 	bool debug_exit; /* isa-debug-exit at 0xf4 */
 	bool timing;     /* report the time of each phase at the end */
+
+	/* A command in the guest, by an init of Hull's own; all of it is unused without one. */
+	struct config_list command;     /* empty: none */
+	struct config_list environment; /* NAME=VALUE */
+	struct config_list tmpfs;       /* directories */
+	char *root_path;                /* an image; NULL: the initial RAM disk */
+	bool root_writable;             /* what is written stays */
+	char *modules_path;             /* NULL: found by the kernel's name */
+	char *directory;                /* NULL: / */
+	char *host_name;                /* NULL: the kernel's */
+	uint32_t user, group;
 };
 
 /* The defaults; the UUID is random and set by config_validate unless one was given. */
@@ -154,8 +178,14 @@ void config_fini(struct config *config);
 
 /* NICs that there are to be: --net none is none. */
 unsigned int config_nic_count(const struct config *config);
+/* There is to be a virtio console. */
+bool config_has_ports(const struct config *config);
 /* How many virtio devices the machine has. */
 unsigned int config_virtio_count(const struct config *config);
+
+/* The words of the command, which are copied. -E2BIG, -ENOMEM. */
+must_check int config_command_set(
+	struct config *config, unsigned int count, char *const words[], struct err *err);
 
 /* The door: ranges, what must be there, what does not go together. -EINVAL with a sentence. */
 must_check int config_validate(struct config *config, struct err *err);

@@ -11,7 +11,7 @@ enum exit_status {
 	EXIT_STATUS_USAGE = 116,   /* an option or a configuration is wrong */
 	EXIT_STATUS_INPUT = 117,   /* a kernel, an initrd, a named file or a network is unusable */
 	EXIT_STATUS_NO_KVM = 118,  /* this host has no KVM that will do */
-	EXIT_STATUS_NEVER_STARTED = 119, /* the guest ended before it ran the command */
+	EXIT_STATUS_NEVER_STARTED = 119, /* the guest ended before the command did */
 	EXIT_STATUS_REBOOT = 120,        /* the guest rebooted (--on-reboot=exit) */
 	EXIT_STATUS_PANIC = 121,         /* the guest's kernel panicked */
 	EXIT_STATUS_TRIPLE_FAULT = 122,  /* a vCPU shut down (triple fault) */

@@ -2,7 +2,7 @@
  * See invocation.h. The conventions are those of getopt_long: --name=value, --name value (unless
  * the value may be missing), -nvalue, -n value, switches grouped behind one dash; options and plain
  * words in any order. Long names are not abbreviated, because a new option would change what a
- * script means. `--` is reserved for a command to run in the guest.
+ * script means. What follows `--` is a command to run in the guest.
  */
 #include "invocation.h"
 
@@ -101,7 +101,7 @@ static int next_letter(struct cursor *cursor, struct argument *argument, struct 
 	return 1;
 }
 
-/* 1: an argument, 0: the end, -EINVAL. */
+/* 1: an argument, 0: the end or a `--`, -EINVAL. */
 static int next_argument(struct cursor *cursor, struct argument *argument, struct err *err)
 {
 	const char *word;
@@ -113,8 +113,7 @@ static int next_argument(struct cursor *cursor, struct argument *argument, struc
 		return 0;
 	word = cursor->words[cursor->index];
 	if (strcmp(word, "--") == 0)
-		return err_set(err, EINVAL,
-			"'--': running a command in the guest is not supported by this version");
+		return 0;
 	if (strncmp(word, "--", 2) == 0)
 		return next_long(cursor, argument, err);
 	cursor->index++;
@@ -211,6 +210,22 @@ static int apply_word(struct invocation *invocation, const struct option *option
 	return apply(invocation, &argument, err);
 }
 
+static int take_guest_command(
+	struct invocation *invocation, const struct cursor *cursor, struct err *err)
+{
+	int first = cursor->index + 1; /* behind the `--` */
+
+	if (cursor->index >= cursor->count)
+		return 0;
+	if (invocation->command->bit != COMMAND_RUN)
+		return err_set(err, EINVAL, "'--': hull %s runs no command in a guest",
+			invocation->command->name);
+	if (first == cursor->count)
+		return err_set(err, EINVAL, "'--': the command to run in the guest is missing");
+	return config_command_set(&invocation->config, (unsigned int)(cursor->count - first),
+		cursor->words + first, err);
+}
+
 /* Second pass: everything in its order. */
 static int apply_all(struct invocation *invocation, struct cursor cursor, struct err *err)
 {
@@ -234,6 +249,8 @@ static int apply_all(struct invocation *invocation, struct cursor cursor, struct
 		if (r < 0)
 			return r;
 	}
+	if (r == 0)
+		r = take_guest_command(invocation, &cursor, err);
 	if (r == 0 && word_option && invocation->word)
 		return apply_word(invocation, word_option, given, err);
 	return r;

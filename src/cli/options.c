@@ -7,6 +7,7 @@
 
 const char *const option_group_titles[OPTION_GROUP_COUNT] = {
 	[OPTION_GROUP_BOOT] = "What to boot",
+	[OPTION_GROUP_COMMAND] = "A command in the guest",
 	[OPTION_GROUP_CPU] = "Processors",
 	[OPTION_GROUP_MEMORY] = "Memory",
 	[OPTION_GROUP_CONSOLE] = "Console and identity",
@@ -59,6 +60,90 @@ const struct option option_table[] = {
 		.help = "the kernel command line; Hull adds nothing",
 		.details = "Replaces the words of every --append before it; an --append after it "
 			   "adds to it.",
+	},
+	{
+		.name = "root",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_ROOT,
+		.commands = COMMAND_RUN,
+		.value = "IMAGE[,rw]",
+		.help = "the command's root: an image of a file system",
+		.details = "Raw bytes, with ext2 to ext4, XFS, Btrfs, SquashFS or EROFS on them "
+			   "and no partitions. It is only read; what the guest writes stays in its "
+			   "memory and is forgotten, unless rw is given. Without a command a shell "
+			   "is run. Without a root the command sees the initial RAM disk.",
+	},
+	{
+		.name = "modules",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_MODULES,
+		.commands = COMMAND_RUN,
+		.value = "DIRECTORY",
+		.help = "the kernel's modules, as /lib/modules/VERSION",
+		.details = "By default they are looked for by the kernel's version next to the "
+			   "kernel and in /lib/modules. Only what the guest's devices need is "
+			   "taken.",
+	},
+	{
+		.name = "env",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_ENV,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "NAME=VALUE",
+		.help = "a variable of the command's environment",
+	},
+	{
+		.name = "pass-env",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_PASS_ENV,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "NAME",
+		.help = "a variable as it is here; if it is not set, none",
+	},
+	{
+		.name = "cwd",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_DIRECTORY,
+		.commands = COMMAND_RUN,
+		.value = "DIRECTORY",
+		.help = "where the command starts [/]",
+	},
+	{
+		.name = "user",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_USER,
+		.commands = COMMAND_RUN,
+		.value = "UID[:GID]",
+		.help = "who runs the command, in numbers [0:0]",
+	},
+	{
+		.name = "hostname",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_HOST_NAME,
+		.commands = COMMAND_RUN,
+		.value = "NAME",
+		.help = "the guest's name for itself",
+	},
+	{
+		.name = "tmpfs",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_TMPFS,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "DIRECTORY",
+		.help = "an empty directory in the guest's memory",
+	},
+	{
+		.name = "console-log",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_CONSOLE_LOG,
+		.commands = COMMAND_RUN,
+		.value = "FILE",
+		.help = "what the kernel says, as --console file=FILE",
+		.details = "With a command the end of it is shown on standard error when the guest "
+			   "fails, and nothing otherwise.",
 	},
 	{
 		.name = "cpus",

@@ -9,7 +9,7 @@ const struct status_meaning status_meanings[] = {
 	{EXIT_STATUS_USAGE, "an option or a configuration is wrong"},
 	{EXIT_STATUS_INPUT, "a kernel, an initrd, another named file or a network is unusable"},
 	{EXIT_STATUS_NO_KVM, "this host has no KVM that will do: see hull doctor"},
-	{EXIT_STATUS_NEVER_STARTED, "the guest ended before it ran the command"},
+	{EXIT_STATUS_NEVER_STARTED, "the guest ended before the command did"},
 	{EXIT_STATUS_REBOOT, "the guest rebooted"},
 	{EXIT_STATUS_PANIC, "the guest's kernel panicked"},
 	{EXIT_STATUS_TRIPLE_FAULT, "a vCPU shut down (triple fault)"},

@@ -57,6 +57,10 @@ void machine_command_line(const struct config *config, struct text *line)
 	for (; !config->append_only && *words; words++)
 		if (!has_key(user, *words))
 			add_word(line, *words);
+	/* Nobody reads what is not an error; the serial port is slow. */
+	if (config->console == CONFIG_CONSOLE_TAIL && !has_key(user, "quiet") &&
+		!has_key(user, "loglevel"))
+		add_word(line, "quiet");
 	if (!config->append_only && config->transport == CONFIG_TRANSPORT_MMIO_CMDLINE)
 		add_devices(config, line);
 	if (config->ip && !config->append_only && !has_key(user, "ip=")) {

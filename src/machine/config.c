@@ -1,6 +1,7 @@
 /* See config.h. */
 #include "config.h"
 
+#include "config_command.h"
 #include "config_disk.h"
 #include "config_net.h"
 #include "config_port.h"
@@ -46,6 +47,7 @@ void config_fini(struct config *config)
 	config_nets_fini(config);
 	free(config->ip);
 	config_ports_fini(config);
+	config_command_fini(config);
 	*config = (struct config){0};
 }
 
@@ -82,7 +84,7 @@ static int validate_memory(const struct config *config, struct err *err)
 /* The terminal of Hull's own can belong to one of them only. */
 static int validate_stdio(const struct config *config, struct err *err)
 {
-	unsigned int users = config->console == CONFIG_CONSOLE_STDIO;
+	unsigned int users = config->console == CONFIG_CONSOLE_STDIO || config->command.count;
 
 	users += config->has_hvc && config->hvc.kind == CONFIG_CONSOLE_STDIO;
 	for (unsigned int i = 0; i < config->port_count; i++)
@@ -99,10 +101,15 @@ unsigned int config_nic_count(const struct config *config)
 	return config->net_count && config->nets[0].kind != CONFIG_NET_NONE ? config->net_count : 0;
 }
 
+bool config_has_ports(const struct config *config)
+{
+	return config->has_hvc || config->port_count || config->command.count;
+}
+
 unsigned int config_virtio_count(const struct config *config)
 {
 	return config->disk_count + config_nic_count(config) + config->rng +
-	       (config->has_hvc || config->port_count);
+	       config_has_ports(config);
 }
 
 int config_validate(struct config *config, struct err *err)
@@ -124,7 +131,9 @@ int config_validate(struct config *config, struct err *err)
 		!!config->console_path)
 		return err_set(err, EINVAL,
 			"a console of kind file or socket, and no other, needs a path");
-	r = validate_stdio(config, err);
+	r = config_command_validate(config, err);
+	if (r == 0)
+		r = validate_stdio(config, err);
 	if (r == 0)
 		r = config_nets_validate(config, err);
 	if (r < 0)

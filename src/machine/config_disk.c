@@ -151,6 +151,8 @@ bool config_disk_show(const void *config, unsigned int index, struct text *text)
 	if (index >= all->disk_count)
 		return false;
 	disk = &all->disks[index];
+	if (disk->is_root) /* the last one */
+		return false;
 	config_words_show_first(disk->path, text);
 	if (disk->read_only)
 		text_add(text, ",ro");

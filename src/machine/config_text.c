@@ -2,6 +2,7 @@
 #include "config_text.h"
 
 #include "clock.h"
+#include "config_command.h"
 #include "config_disk.h"
 #include "config_net.h"
 #include "config_port.h"
@@ -249,8 +250,38 @@ static bool show_console(const void *field, struct text *text)
 {
 	const struct config *config = field;
 
+	if (config->console == CONFIG_CONSOLE_TAIL)
+		return false;
 	config_place_show(config->console, config->console_path, text);
 	return true;
+}
+
+static int set_console_log(void *field, const char *value, struct err *err)
+{
+	struct config *config = field;
+	int r = set_path(&config->console_path, value, err);
+
+	if (r == 0)
+		config->console = CONFIG_CONSOLE_FILE;
+	return r;
+}
+
+/* Of keys that others show. */
+static bool show_nothing(const void *field, struct text *text)
+{
+	(void)field;
+	(void)text;
+	return false;
+}
+
+static bool show_host_name(const void *field, struct text *text)
+{
+	return show_string(&((const struct config *)field)->host_name, text);
+}
+
+static bool show_directory(const void *field, struct text *text)
+{
+	return show_string(&((const struct config *)field)->directory, text);
 }
 
 static int set_name(void *field, const char *value, struct err *err)
@@ -496,6 +527,15 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_PREALLOC] = {FIELD(prealloc), set_switch, show_switch, NULL},
 	[CONFIG_KEY_NO_THP] = {FIELD(transparent_huge_pages), clear_switch, show_cleared_switch,
 		NULL},
+	[CONFIG_KEY_ROOT] = {0, config_root_set, config_root_show, NULL},
+	[CONFIG_KEY_MODULES] = {FIELD(modules_path), set_path, show_string, NULL},
+	[CONFIG_KEY_ENV] = {0, config_env_set, NULL, config_env_show},
+	[CONFIG_KEY_PASS_ENV] = {0, config_pass_env_set, show_nothing, NULL},
+	[CONFIG_KEY_TMPFS] = {0, config_tmpfs_set, NULL, config_tmpfs_show},
+	[CONFIG_KEY_USER] = {0, config_user_set, config_user_show, NULL},
+	[CONFIG_KEY_HOST_NAME] = {0, config_host_name_set, show_host_name, NULL},
+	[CONFIG_KEY_DIRECTORY] = {0, config_directory_set, show_directory, NULL},
+	[CONFIG_KEY_CONSOLE_LOG] = {0, set_console_log, show_nothing, NULL},
 	[CONFIG_KEY_CPUS] = {FIELD(cpu_count), set_cpus, show_cpus, NULL},
 	[CONFIG_KEY_CPU] = {FIELD(cpu_features), set_cpu, show_string, NULL},
 	[CONFIG_KEY_CONSOLE] = {0, set_console, show_console, NULL},

@@ -11,11 +11,14 @@
 #include "machine_ports.h"
 #include "machine_virtio.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
-enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END };
+enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END, MAIL_COMMAND, MAIL_READER_GONE };
+
+#define DELIVERY_LOOK_NS (NANOSECONDS_PER_SECOND / 1000)
 
 static void end_with(struct machine *machine, int exit_status)
 {
@@ -60,6 +63,77 @@ void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end en
 		(struct mail){.kind = MAIL_VCPU_END, .value = (uint32_t)end, .about = vcpu});
 }
 
+void lifecycle_command_event(struct machine *machine, enum command_event event, uint32_t value)
+{
+	(void)mailbox_send(&machine->mailbox,
+		(struct mail){.kind = MAIL_COMMAND | (uint32_t)event << 8, .value = value});
+}
+
+void lifecycle_port_reader_gone(struct machine *machine, unsigned int port)
+{
+	(void)mailbox_send(
+		&machine->mailbox, (struct mail){.kind = MAIL_READER_GONE, .value = port});
+}
+
+/* The command has ended: the VM does when all of its output has gone where it belongs. */
+static void end_command(struct machine *machine, int exit_status)
+{
+	machine->command_runs = false;
+	machine->command_ended = true;
+	machine->exit_status = exit_status;
+	loop_timer_arm(&machine->delivery, clock_monotonic_ns());
+}
+
+static void look_for_delivery(void *owner)
+{
+	struct machine *machine = owner;
+
+	if (machine_ports_have_delivered(machine_virtio_ports(machine->virtio)))
+		end_with(machine, machine->exit_status);
+	else
+		loop_timer_arm(&machine->delivery, clock_monotonic_ns() + DELIVERY_LOOK_NS);
+}
+
+static void command_said(struct machine *machine, enum command_event event, uint32_t value)
+{
+	const char *name = machine->config->command.list[0];
+
+	switch (event) {
+	case COMMAND_STARTED:
+		machine->command_runs = true;
+		break;
+	case COMMAND_EXITED:
+		end_command(machine, (int)value);
+		break;
+	case COMMAND_NOT_EXECUTED:
+		(void)err_set(&machine->end_sentence, 0, "%.200s: %s, in the guest", name,
+			value == ENOENT ? "not found" : strerrordesc_np((int)value));
+		end_command(machine, value == ENOENT || value == ENOTDIR
+					     ? EXIT_STATUS_NOT_FOUND
+					     : EXIT_STATUS_CANNOT_EXECUTE);
+		break;
+	case COMMAND_FAILED:
+		(void)err_set(&machine->end_sentence, 0, "the guest could not run the command: %s",
+			machine_command_sentence(machine->command));
+		end_with(machine, EXIT_STATUS_NEVER_STARTED);
+		break;
+	}
+}
+
+/* The guest has powered off, which its init does only when Hull has taken no notice of it. */
+static void command_guest_gone(struct machine *machine)
+{
+	if (machine->command_ended)
+		return; /* the rest of its output is on its way */
+	if (machine->signal) {
+		end_with(machine, EXIT_STATUS_SIGNAL + machine->signal);
+		return;
+	}
+	(void)err_set(&machine->end_sentence, 0, "the guest powered off before the command %s",
+		machine->command_runs ? "ended" : "was run");
+	end_with(machine, EXIT_STATUS_NEVER_STARTED);
+}
+
 static void guest_panicked(struct machine *machine)
 {
 	machine->panicked = true;
@@ -90,6 +164,10 @@ static void guest_ended(struct machine *machine, enum guest_end end, uint32_t va
 {
 	switch (end) {
 	case GUEST_END_POWER_OFF:
+		if (machine->command) {
+			command_guest_gone(machine);
+			break;
+		}
 		end_with(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
 						  : EXIT_STATUS_POWER_OFF);
 		break;
@@ -131,9 +209,18 @@ static void mail_received(void *owner, const struct mail *mail)
 {
 	struct machine *machine = owner;
 
-	if ((mail->kind & 0xff) == MAIL_GUEST_END) {
+	switch ((enum mail_kind)(mail->kind & 0xff)) {
+	case MAIL_GUEST_END:
 		guest_ended(machine, (enum guest_end)(mail->kind >> 8), mail->value);
 		return;
+	case MAIL_COMMAND:
+		command_said(machine, (enum command_event)(mail->kind >> 8), mail->value);
+		return;
+	case MAIL_READER_GONE:
+		machine_ports_reader_gone(machine_virtio_ports(machine->virtio), mail->value);
+		return;
+	case MAIL_VCPU_END:
+		break;
 	}
 	if (mail->value == VCPU_END_TRIPLE_FAULT) {
 		const struct vcpu *vcpu = mail->about;
@@ -191,6 +278,15 @@ static void signal_received(void *owner, int signal)
 	}
 	if (first)
 		machine->signal = signal;
+	/* The command decides what becomes of it, as it would in a shell; SIGINT may be nothing to
+	 * it. */
+	if (first && machine->command_runs) {
+		machine_ports_say(machine_virtio_ports(machine->virtio), "signal %d\n", signal);
+		if (machine->config->grace_ns && signal != SIGINT)
+			loop_timer_arm(
+				&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
+		return;
+	}
 	if (!first || machine->panicked || !machine->config->grace_ns ||
 		!acpi_pm_power_button_is_enabled(&machine->power)) {
 		end_by_signal(machine);
@@ -242,6 +338,8 @@ int lifecycle_init(struct machine *machine, struct err *err)
 	if (r == 0)
 		r = loop_timer_init(&machine->grace, loop, grace_expired, machine, err);
 	if (r == 0)
+		r = loop_timer_init(&machine->delivery, loop, look_for_delivery, machine, err);
+	if (r == 0)
 		r = loop_timer_init(&machine->timeout, loop, timeout_expired, machine, err);
 	if (r == 0 && machine->config->timeout_ns)
 		loop_timer_arm(&machine->timeout,
@@ -252,6 +350,7 @@ int lifecycle_init(struct machine *machine, struct err *err)
 void lifecycle_fini(struct machine *machine)
 {
 	loop_timer_fini(&machine->timeout);
+	loop_timer_fini(&machine->delivery);
 	loop_timer_fini(&machine->grace);
 	mailbox_fini(&machine->mailbox);
 	signal_watch_fini(&machine->signals);

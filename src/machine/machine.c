@@ -42,7 +42,7 @@ static int create_uart(struct machine *machine, struct err *err)
 	struct irq irq;
 	int r;
 
-	if (!machine->console)
+	if (machine->config->console == CONFIG_CONSOLE_NULL)
 		return 0;
 	at = place(machine, BOARD_UART_16550);
 	irq = vm_connect_irq(&machine->vm, at.irq);
@@ -205,6 +205,11 @@ static int open_files(struct machine *machine, struct err *err)
 			&machine->initrd, err);
 	if (r < 0)
 		return r;
+	if (config->command.count) {
+		r = machine_command_create(machine, &machine->command, err);
+		if (r < 0)
+			return r;
+	}
 	machine_command_line(config, &line);
 	machine->command_line = text_take(&line);
 	if (!machine->command_line)
@@ -389,6 +394,14 @@ static void report_timeline(struct machine *machine)
 	}
 }
 
+/* The guest's own failures; the command's are its own to explain. */
+static bool shows_console(int status)
+{
+	return status == EXIT_STATUS_NEVER_STARTED || status == EXIT_STATUS_PANIC ||
+	       status == EXIT_STATUS_TRIPLE_FAULT || status == EXIT_STATUS_KVM_FAILURE ||
+	       status == EXIT_STATUS_TIMEOUT || status == EXIT_STATUS_REBOOT;
+}
+
 int machine_run(const struct config *config, struct err *err)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
@@ -406,6 +419,8 @@ int machine_run(const struct config *config, struct err *err)
 	machine_virtio_finish(machine->virtio);
 	machine_console_finish(machine);
 	console_destroy(machine->console);
+	if (config->console == CONFIG_CONSOLE_TAIL && machine->command && shows_console(status))
+		machine_command_show_console(machine->command);
 	if (config->timing)
 		report_timeline(machine);
 	destroy_devices(machine);
@@ -414,6 +429,7 @@ int machine_run(const struct config *config, struct err *err)
 	fd_close(&machine->kvm_fd);
 	image_close(&machine->initrd);
 	image_close(&machine->kernel);
+	machine_command_destroy(machine->command);
 	free(machine->command_line);
 	free(machine);
 	return status;

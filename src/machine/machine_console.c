@@ -54,7 +54,7 @@ int machine_console_create(struct machine *machine, struct err *err)
 	const struct console_options options = machine_console_options(
 		config->console, config->console_path);
 
-	if (config->console == CONFIG_CONSOLE_NULL)
+	if (config->console == CONFIG_CONSOLE_NULL || config->console == CONFIG_CONSOLE_TAIL)
 		return 0;
 	return console_create(&options, &machine->console, err);
 }
@@ -116,7 +116,8 @@ static const struct console_port_ops timed_port_ops = {
 
 struct console_port machine_console_port(struct machine *machine)
 {
-	machine->console_port = console_port(machine->console);
+	machine->console_port = machine->console ? console_port(machine->console)
+	                                         : machine_command_console(machine->command);
 	if (machine->config->timing)
 		return (struct console_port){.ops = &timed_port_ops, .host = machine};
 	return machine->console_port;

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "loop.h"
 #include "loop_timer.h"
+#include "machine_command.h"
 #include "mailbox.h"
 #include "ns16550.h"
 #include "pci.h"
@@ -40,11 +41,13 @@ struct machine {
 	struct mailbox mailbox;
 	struct loop_timer timeout;
 	struct loop_timer grace;
+	struct loop_timer delivery; /* of a command's output, once it has ended */
 	struct loop_timer power_timer;
 	struct loop_timer rtc_timer;
 	struct image kernel;
 	struct image initrd;
 	char *command_line;
+	struct machine_command *command; /* NULL: none */
 	int kvm_fd;
 	struct console *console; /* NULL: --console=null, then there is no UART either */
 	struct console_port console_port;
@@ -75,6 +78,8 @@ struct machine {
 	int signal; /* the first that was received, 0: none */
 	bool panicked;
 	bool reset_wanted;
+	bool command_runs;       /* its init has said so, and not that it has ended */
+	bool command_ended;      /* exit_status is its own */
 	struct err end_sentence; /* empty after a plain end */
 };
 
@@ -84,6 +89,10 @@ void lifecycle_fini(struct machine *machine);
 struct guest_end_sink lifecycle_guest_end_sink(struct machine *machine);
 void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end end);
 void lifecycle_console_quit(void *owner);
+/* From the I/O thread. */
+void lifecycle_command_event(struct machine *machine, enum command_event event, uint32_t value);
+/* From a port's output thread. */
+void lifecycle_port_reader_gone(struct machine *machine, unsigned int port);
 
 /* machine_console.c: the serial console. --console=null: none, and no UART either. */
 /* What a place of the config is to the backend; of CONFIG_CONSOLE_FD the caller sets input_fd. */

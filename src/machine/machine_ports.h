@@ -8,6 +8,8 @@
 #include "compiler.h"
 #include "err.h"
 
+#include <stdbool.h>
+
 struct io_thread;
 struct machine;
 struct machine_ports;
@@ -25,6 +27,14 @@ must_check int machine_ports_start(struct machine_ports *ports, struct err *err)
 void machine_ports_resize(struct machine_ports *ports);
 void machine_ports_suspend(struct machine_ports *ports);
 void machine_ports_continue(struct machine_ports *ports);
+
+/* Of a command: a line to its init, which may not listen. */
+void machine_ports_say(struct machine_ports *ports, const char *pattern, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Nobody reads the output of that port any more: the guest is told. */
+void machine_ports_reader_gone(struct machine_ports *ports, unsigned int index);
+/* All that the guest had written when this was called has gone where it belongs. */
+bool machine_ports_have_delivered(struct machine_ports *ports);
 
 /* Waits a while for readers to take what the guest has written. */
 void machine_ports_finish(struct machine_ports *ports);

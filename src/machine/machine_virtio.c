@@ -382,7 +382,7 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = add_net(virtio, i, err);
 	if (r == 0 && config->rng)
 		r = add_rng(virtio, err);
-	if (r == 0 && (config->has_hvc || config->port_count))
+	if (r == 0 && config_has_ports(config))
 		r = add_ports(virtio, err);
 	return r;
 }

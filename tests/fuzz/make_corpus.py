@@ -48,6 +48,19 @@ def bzimage():
     )
 
 
+def kernel_module(info):
+    """A relocatable ELF file with a .modinfo section."""
+    names = b"\0.modinfo\0.shstrtab\0"
+    header = struct.pack(
+        "<4s12sHHIQQQIHHHHHH",
+        b"\x7fELF", b"\2\1\1", 1, 62, 1, 0, 0, 64, 0, 64, 0, 0, 64, 3, 2)
+    sections = bytes(64)
+    for name, kind, offset, size in ((1, 1, 256 + len(names), len(info)),
+                                     (10, 3, 256, len(names))):
+        sections += struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, offset, size, 0, 0, 1, 0)
+    return header + sections + names + info
+
+
 def elf64(segments, entry, body):
     header = struct.pack(
         "<4s12sHHIQQQIHHHHHH",
@@ -327,6 +340,10 @@ def net_frames():
 
 def main():
     good = bzimage()
+    for name, info in (("module", b"license=GPL\0depends=virtio,virtio_ring\0name=x\0"),
+                       ("module_empty", b""), ("module_without_end", b"depends=x")):
+        write("module_info", name, kernel_module(info))
+    write("module_info", "cut_off", kernel_module(b"depends=x\0")[:-4])
     write("bzimage", "good", good)
     write("bzimage", "not_relocatable", patched(good, (0x234, "B", 0)))
     write("bzimage", "low_initrd", patched(good, (0x236, "H", 1), (0x22C, "I", 0x17FFFFF)))

@@ -72,6 +72,11 @@ bool virtq_is_running(const struct virtq *queue)
 	return queue->running;
 }
 
+bool virtq_has_available(const struct virtq *queue)
+{
+	return queue->popped_count != queue->available_count;
+}
+
 bool virtq_enable_notifications(struct virtq *queue)
 {
 	queue->notifications = true;

@@ -146,9 +146,11 @@ static void nothing_is_lost(void **state)
 		sem_destroy(&rings[i].all_taken);
 		close(rings[i].event.fd);
 	}
-	assert_true(notifications > 0);
-	if (!fixture->poll_ns)
+	/* A thread that polls may be awake all the time. */
+	if (!fixture->poll_ns) {
+		assert_true(notifications > 0);
 		assert_int_equal(looked_for, 0);
+	}
 }
 
 /* One ring's callback stops another that is awake, and has something. */

@@ -125,8 +125,7 @@ static void wrong_words_are_named(void **state)
 			    "number with K, M, G or T behind it"},
 		{{"-c", "0"}, "--cpus: '0' is not a number of CPUs from 1 to 1024"},
 		{{"-c9999"}, "--cpus: '9999' is not a number of CPUs from 1 to 1024"},
-		{{"k", "--", "true"},
-			"'--': running a command in the guest is not supported by this version"},
+		{{"k", "--"}, "'--': the command to run in the guest is missing"},
 		{{"--config", "/nonexistent"},
 			"--config: '/nonexistent': No such file or directory"},
 		{{"--config", "/"}, "--config: '/': Is a directory"},
@@ -388,6 +387,22 @@ static void help_names_every_command(void **state)
 	}
 }
 
+static void a_command_follows_two_dashes(void **state)
+{
+	static const char *const words[] = {
+		"-m", "1G", "k", "--", "make", "-k", "--", "--help", NULL};
+	struct invocation invocation;
+
+	(void)state;
+	assert_int_equal(parse(&invocation, words, NULL), 0);
+	assert_false(invocation.help);
+	assert_int_equal(invocation.config.command.count, 4);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_string_equal(invocation.config.command.list[i], words[i + 4]);
+	assert_string_equal(invocation.config.kernel_path, "k");
+	invocation_fini(&invocation);
+}
+
 static void help_names_every_option(void **state)
 {
 	(void)state;
@@ -421,6 +436,7 @@ int main(void)
 		cmocka_unit_test(help_wins_over_what_follows),
 		cmocka_unit_test(the_table_is_consistent),
 		cmocka_unit_test(help_names_every_command),
+		cmocka_unit_test(a_command_follows_two_dashes),
 		cmocka_unit_test(help_names_every_option),
 	};
 

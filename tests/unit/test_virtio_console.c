@@ -716,10 +716,12 @@ static void congestion_loses_nothing(void **state)
 		fake_notify(fixture.device, tx_queue(0)); /* helps nothing */
 		fake_settle(&fixture.io);
 		assert_int_equal(fake_used_count(fixture.device, tx_queue(0)), used);
+		assert_false(virtio_console_is_drained(port(&fixture, 0)));
 		fixture.hosts[0].limit = fixture.hosts[0].count + 10000;
 		virtio_console_drained(port(&fixture, 0));
 		fake_settle(&fixture.io);
 	}
+	assert_true(virtio_console_is_drained(port(&fixture, 0)));
 	assert_int_equal(fixture.hosts[0].count, COUNT * SIZE);
 	assert_memory_equal(fixture.hosts[0].bytes, all, COUNT * SIZE);
 	assert_int_equal(fake_used_count(fixture.device, tx_queue(0)), COUNT);

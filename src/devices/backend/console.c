@@ -115,6 +115,12 @@ static void input_ended(void *owner, bool hung_up)
 		if (hung_up)
 			drop_client(console);
 		break;
+	case CONSOLE_INPUT:
+		if (console->input.at_end) {
+			console_input_set_fd(&console->input, -1);
+			report_end(console);
+		}
+		break;
 	case CONSOLE_FD:
 		/* The other end of a socket that is half closed may still read. */
 		if (hung_up) {
@@ -264,6 +270,14 @@ static int open_host(struct console *console, const struct console_options *opti
 	case CONSOLE_FD:
 		console->input.idle_events = POLLERR; /* and with it POLLHUP, but not POLLIN */
 		return open_fd(console, options->input_fd, ret_output_fd, err);
+	case CONSOLE_INPUT:
+		r = console_host_adopt(options->input_fd);
+		console->input_fd = r < 0 ? -1 : r;
+		return 0;
+	case CONSOLE_OUTPUT:
+		r = console_host_adopt(options->output_fd);
+		*ret_output_fd = r < 0 ? -1 : r;
+		return 0;
 	case CONSOLE_NULL:
 		return 0;
 	}
@@ -311,13 +325,20 @@ int console_create(
 	return 0;
 }
 
+/* Closed when the program was started. */
+static bool is_absent(const struct console *console)
+{
+	return (console->kind == CONSOLE_INPUT && console->input_fd < 0) ||
+	       (console->kind == CONSOLE_OUTPUT && console->output.fd < 0);
+}
+
 int console_start(struct console *console, struct loop *loop, const struct console_events *events,
 	struct err *err)
 {
 	int r;
 
 	console->events = *events;
-	if (console->kind != CONSOLE_SOCKET)
+	if (console->kind != CONSOLE_SOCKET && !is_absent(console))
 		report_connected(console, true);
 	if (console->kind == CONSOLE_NULL)
 		return 0;

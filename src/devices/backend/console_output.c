@@ -162,6 +162,8 @@ static void lose_reader(struct console_output *output, int code)
 	if (code != -EPIPE)
 		report(output, code);
 	advance_tail(output, backlog_bytes(output));
+	if (output->events->reader_gone)
+		output->events->reader_gone(output->events->owner);
 }
 
 static bool has_message(const struct console_output *output)

@@ -337,6 +337,28 @@ void virtio_console_resize(struct virtio_console_port *port, uint16_t columns, u
 	console_port_wake(port);
 }
 
+struct drain_question {
+	struct virtio_console_port *port;
+	bool is_drained;
+};
+
+static void ask_drained(void *context)
+{
+	struct drain_question *question = context;
+	struct virtio_console_port *port = question->port;
+	struct virtq *queue = console_queue(port->console, console_transmit_queue(port->index));
+
+	question->is_drained = !port->held && (!queue || !virtq_has_available(queue));
+}
+
+bool virtio_console_is_drained(struct virtio_console_port *port)
+{
+	struct drain_question question = {.port = port};
+
+	io_thread_call(port->console->device.io_thread, ask_drained, &question);
+	return question.is_drained;
+}
+
 struct plugging {
 	struct virtio_console_port *port;
 	const struct console_port *host; /* NULL: unplugged */

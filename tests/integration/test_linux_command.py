@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""hull run -- COMMAND with a stock kernel: statuses, streams, terminals, surroundings, and guests
+that end in the midst of it.
+
+On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
+argv: the hull program, then names of cases (all of them by default).
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "linux"))
+
+from harness import Suite, fetched, run  # noqa: E402
+
+HOST_PROGRAMS = ("script",)
+PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
+# What Hull picks modules from; the whole tree would take the host's memory.
+MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
+           "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
+           "crypto", "lib")
+
+CASES = {
+    "statuses": """
+. $(dirname $0)/command_case.sh
+command 0 --root $ROOT -- true; silent
+command 1 --root $ROOT -- false; silent
+command 42 --root $ROOT -- sh -c 'echo out; echo err >&2; exit 42'
+printed out; [ "$(cat $errors)" = err ] || report "standard error is not as it should be"
+command 127 --root $ROOT -- no-such-program; said 'no-such-program: not found, in the guest'
+command 126 --root $ROOT -- /etc/passwd; said 'Permission denied'
+command 143 --root $ROOT -- sh -c 'kill $$'; silent
+command 3 --root $ROOT -- /usr/bin/no-interpreter
+""",
+    "streams": """
+. $(dirname $0)/command_case.sh
+head -c 10485760 /dev/urandom >$scratch/random
+INPUT=$scratch/random
+command 0 --root $ROOT -- cat; silent
+cmp $out $INPUT || report "10 MiB came back as something else"
+cat $scratch/random | "$HULL" run --timeout 120s $KERNEL --root $ROOT -- md5sum >$out 2>$errors
+printed "$(md5sum <$scratch/random)"
+INPUT=/dev/null
+# Nobody reads on: the command is told, as in a shell.
+mkfifo $scratch/fifo
+head -n 2 $scratch/fifo >$scratch/head &
+"$HULL" run --timeout 120s $KERNEL --root $ROOT -- \\
+	sh -c 'yes; echo "yes ended with $?" >&2' >$scratch/fifo 2>$errors
+[ "$(wc -l <$scratch/head)" = 2 ] || fail "head did not get its lines"
+said 'yes ended with'
+# What is closed is closed.
+"$HULL" run --timeout 120s $KERNEL --root $ROOT -- sh -c 'cat; echo here' <&- >$out 2>$errors
+printed here
+# Both streams and a grandchild that keeps them.
+command 0 --root $ROOT -- sh -c 'sleep 1000 & seq 20000; seq 20000 >&2'
+[ "$(md5sum <$out)" = "$(seq 20000 | md5sum)" ] || report "lines are missing"
+[ "$(md5sum <$errors)" = "$(seq 20000 | md5sum)" ] || report "lines are missing"
+""",
+    "surroundings": """
+. $(dirname $0)/command_case.sh
+PASSED=passed command 0 --root $ROOT --cwd /usr --env A='b c' --pass-env PASSED --pass-env NONE \\
+	--user 12:34 --hostname guest.test --tmpfs /scratch -- sh -c '
+	pwd; echo $A $PASSED $NONE; id -u; id -g; hostname
+	echo x >/scratch/file && cat /scratch/file; ls -d /dev/fd /dev/pts /dev/shm /run
+	test -w / || echo /; awk "\\$2 == \\"/\\" {print \\$3}" /proc/mounts; ip -o link show lo | grep -o ",UP"'
+printed "/usr
+b c passed
+12
+34
+guest.test
+x
+/dev/fd
+/dev/pts
+/dev/shm
+/run
+/
+overlay
+,UP"
+command 0 --root $ROOT -- sh -c 'echo lost >/file; dd if=/dev/zero of=/big bs=1M count=400 2>&1 |
+	grep -o "No space left"'
+printed "No space left"
+command 1 --root $ROOT -- cat /file
+cp $ROOT $scratch/own 2>/dev/null || cat $ROOT >$scratch/own
+command 0 --root $scratch/own,rw -- sh -c 'echo kept >/file; sleep 1000 >/held & mount | head -n 2'
+command 0 --root $scratch/own -- cat /file; printed kept
+command 0 --root $ROOT --transport mmio --rng -- sh -c 'ls /sys/bus/virtio/devices | wc -l'
+printed 3
+command 127 -- /bin/nothing; said "/bin/nothing: not found"
+""",
+    "ends": """
+. $(dirname $0)/command_case.sh
+command 119 --root $ROOT -- poweroff -f; said 'powered off before the command ended'
+command 120 --root $ROOT -- reboot -f
+command 121 --root $ROOT -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
+said 'panicked'; said 'sysrq: Trigger a crash'
+command 121 --root $ROOT --console-log $scratch/log -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
+grep -q 'Trigger a crash' $scratch/log || fail "the console's log has nothing of it"
+! grep -q 'Trigger a crash' $errors || report "the console is on standard error, too"
+"$HULL" run --timeout 15s $KERNEL --root $ROOT -- sh -c 'f() { f | f & }; f; sleep 1000' \\
+	>$out 2>$errors </dev/null
+[ $? = 124 ] || report "a fork bomb did not end with --timeout"
+for signal in HUP TERM; do # a shell's background ignores SIGINT
+	: >$out
+	"$HULL" run --timeout 120s $KERNEL --root $ROOT -- \\
+		sh -c 'trap "echo caught; exit 7" HUP TERM; echo ready; while :; do sleep 1; done' \\
+		>$out 2>$errors </dev/null &
+	hull=$!
+	until grep -q ready $out; do sleep 0.2; kill -0 $hull || report "it is not ready"; done
+	kill -$signal $hull
+	wait $hull
+	[ $? = 7 ] || report "SIG$signal did not reach the command"
+	[ "$(tail -n 1 $out)" = caught ] || report "SIG$signal did not reach the command"
+done
+mkdir $scratch/none
+command 117 --root $FILES/kernel -- true; said 'boot sector'
+command 117 --root $ROOT --modules $scratch/none -- true; said 'neither modules nor'
+command 117 --root $ROOT --modules $scratch/missing -- true; said 'No such file'
+""",
+    "terminal": """
+. $(dirname $0)/command_case.sh
+tty()
+{
+	script -qec "stty cols 91 rows 37; '$HULL' run --timeout 120s $KERNEL --root $ROOT $1" \\
+		/dev/null >$out 2>$errors
+	status=$?
+}
+keys()
+{
+	until grep -q "$1" $out 2>/dev/null; do sleep 0.2; done
+	printf "$2"
+}
+mkfifo $scratch/keys
+(keys ready '\\003'; keys caught 'line\\n'; sleep 60) >$scratch/keys &
+tty "-- sh -c 'stty size; tty; trap \\"echo caught\\" INT; echo ready; sleep 100; read l; echo got \\$l; exit 9'" \\
+	<$scratch/keys
+[ $status = 9 ] || report "status $status, not 9"
+for words in '^37 91' '^/dev/pts/' '^ready' 'caught' '^got line'; do
+	tr -d '\\r' <$out | grep -q "$words" || report "no '$words' on the terminal"
+done
+(keys '[#$] ' 'exit 5\\n'; sleep 60) >$scratch/keys &
+: >$out
+tty "" <$scratch/keys
+[ $status = 5 ] || report "the shell ended with $status, not 5"
+""",
+    "many": """
+. $(dirname $0)/command_case.sh
+for i in 1 2 3 4; do
+	"$HULL" run --timeout 200s $KERNEL -m 128M --root $ROOT -- sh -c "echo $i; exit $i" \\
+		>$scratch/out$i 2>$scratch/errors$i </dev/null &
+	eval pid$i=$!
+done
+for i in 1 2 3 4; do
+	eval wait \\$pid$i
+	[ $? = $i ] && [ "$(cat $scratch/out$i)" = $i ] || fail "VM $i: $(cat $scratch/errors$i)"
+done
+""",
+}
+
+
+def program(name):
+    found = shutil.which(name, path=PATH)
+    if not found:
+        sys.exit(f"there is no {name}: scripts/install-dependencies has it")
+    return found
+
+
+def make_root(image, scratch):
+    tree = scratch / "root"
+    for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
+                      "tmp", "run", "scratch"):
+        (tree / directory).mkdir(parents=True)
+    busybox = program("busybox")
+    shutil.copy(busybox, tree / "bin/busybox")
+    for applet in run(busybox, "--list").split():
+        if applet != "busybox":
+            (tree / "bin" / applet).symlink_to("busybox")
+    (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    script = tree / "usr/bin/no-interpreter"
+    script.write_text("exit 3\n")
+    script.chmod(0o755)
+    run(program("mke2fs"), "-q", "-F", "-t", "ext4", "-d", tree, image, "32M")
+    shutil.rmtree(tree)
+
+
+def prepare(files, disks):
+    found = fetched("6.1-cloud")
+    shutil.copy(found["kernel"], files / "kernel")
+    source, target = Path(found["modules"]), files / "modules"
+    for name in MODULES:
+        path = source / "kernel" / name
+        if path.is_dir():
+            shutil.copytree(path, target / "kernel" / name)
+        elif path.exists():
+            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target / "kernel" / name)
+    shutil.copy(source / "modules.builtin", target)
+    make_root(disks / "command-root", files)
+
+
+def main(hull, *wanted):
+    programs = [program(name) for name in HOST_PROGRAMS]
+    return Suite(hull, CASES, len(CASES), wanted, programs, ("ext4",)).run(prepare)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
