@@ -1,82 +1,35 @@
-/*
- * See machine_command.h. What the guest says on the control port comes on the I/O thread, bounded
- * and mistrusted: lines that make no sense are dropped, and the first word about the end counts.
- */
+/* See machine_command.h. What the guest says on the control port comes on the I/O thread. */
 #include "machine_command.h"
 
 #include "command_initrd.h"
 #include "console_tail.h"
 #include "log.h"
 #include "machine_internal.h"
-#include "parse.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_BYTES 256
-
 struct machine_command {
 	struct machine *machine;
 	bool has_tty;
 	struct console_tail console;
-	/* [io] */
-	char line[LINE_BYTES];
-	size_t line_length;
-	bool is_over;              /* the end was reported */
-	char sentence[LINE_BYTES]; /* [io] until COMMAND_FAILED is sent, then [main] */
+	struct command_control control; /* [io]; its sentence [main] after COMMAND_FAILED */
 };
 
-static void report_end(struct machine_command *command, enum command_event event, uint32_t value)
+static void report(void *owner, enum command_event event, uint32_t value)
 {
-	command->is_over = true;
+	struct machine_command *command = owner;
+
 	lifecycle_command_event(command->machine, event, value);
-}
-
-static const char *after(const char *line, const char *word)
-{
-	size_t length = strlen(word);
-
-	return strncmp(line, word, length) == 0 ? line + length : NULL;
-}
-
-static void take_line(struct machine_command *command)
-{
-	const char *value;
-	uint64_t number;
-
-	command->line[command->line_length] = '\0';
-	if (command->is_over)
-		return;
-	if (strcmp(command->line, "started") == 0)
-		lifecycle_command_event(command->machine, COMMAND_STARTED, 0);
-	else if ((value = after(command->line, "exit ")) && parse_u64(value, 255, &number) == 0)
-		report_end(command, COMMAND_EXITED, (uint32_t)number);
-	else if ((value = after(command->line, "noexec ")) && parse_u64(value, 4095, &number) == 0)
-		report_end(command, COMMAND_NOT_EXECUTED, (uint32_t)number);
-	else if ((value = after(command->line, "failed "))) {
-		memcpy(command->sentence, value, strlen(value) + 1); /* shorter than the line */
-		report_end(command, COMMAND_FAILED, 0);
-	}
 }
 
 static size_t control_write(void *host, const void *bytes, size_t length)
 {
 	struct machine_command *command = host;
-	const char *from = bytes;
 
-	for (size_t i = 0; i < length; i++) {
-		if (from[i] == '\n') {
-			take_line(command);
-			command->line_length = 0;
-		} else if (command->line_length < LINE_BYTES - 1) {
-			command->line[command->line_length++] = isprint((unsigned char)from[i])
-			                                                ? from[i]
-			                                                : '?';
-		}
-	}
+	command_control_take(&command->control, bytes, length);
 	return length;
 }
 
@@ -106,7 +59,7 @@ bool machine_command_has_tty(const struct machine_command *command)
 
 const char *machine_command_sentence(const struct machine_command *command)
 {
-	return command->sentence;
+	return command->control.sentence;
 }
 
 struct console_port machine_command_console(struct machine_command *command)
@@ -139,6 +92,7 @@ int machine_command_create(
 	if (!command)
 		return err_set_errno(err, ENOMEM, "the command");
 	command->machine = machine;
+	command->control = (struct command_control){.report = report, .owner = command};
 	/* With one of them somewhere else, bytes are to pass as they are. */
 	command->has_tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	r = command_initrd_create(

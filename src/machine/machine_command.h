@@ -4,25 +4,17 @@
  */
 #pragma once
 
+#include "command_control.h"
 #include "compiler.h"
 #include "console_port.h"
 #include "err.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct config;
 struct image;
 struct machine;
 struct machine_command;
-
-/* What the init has said, as mail to lifecycle.c. */
-enum command_event {
-	COMMAND_STARTED,
-	COMMAND_EXITED,       /* value: its status */
-	COMMAND_NOT_EXECUTED, /* value: errno */
-	COMMAND_FAILED,       /* see machine_command_sentence */
-};
 
 /* Finds the modules, packs the initial RAM disk and puts it in the place of the machine's, which
  * may hold the user's. */
