@@ -2,7 +2,8 @@
  * The first process of a guest that runs one command: hull run -- COMMAND.
  *
  * What is to be done comes in the initial RAM disk: /hull/run, a row of KEY=VALUE, each ended by a
- * NUL, and kernel modules as /hull/modules/0, 1, ... in the order of their loading. What happens
+ * NUL, kernel modules as /hull/modules/0, 1, ... in the order of their loading, and possibly a
+ * script, /hull/script, which the command runs as /run/hull-script. What happens
  * goes through virtio ports: hull.control (lines of text, see control.h), and the command's input
  * and output, either hull.stdin, hull.stdout and hull.stderr or hull.tty.
  */
@@ -14,6 +15,8 @@
 
 #define RUN_FILE          "/hull/run"
 #define MODULES_DIRECTORY "/hull/modules/"
+#define SCRIPT_FILE       "/hull/script" /* of --script: becomes the next one, in the new root */
+#define SCRIPT_COPY       "/run/hull-script"
 #define WORDS_MAX         65536
 #define PATH_BYTES        4096
 #define TMPFS_MAX         64

@@ -146,8 +146,23 @@ static void switch_root(void)
 		fail("cannot change to the new root: error %d", (int)-r);
 }
 
+static void copy_script(int script)
+{
+	static char bytes[65536];
+	int copy = (int)sys_open(SCRIPT_COPY, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	long length;
+
+	while ((length = sys_read(script, bytes, sizeof(bytes))) > 0)
+		if (sys_write(copy, bytes, (size_t)length) != length)
+			fail("the script cannot be copied to " SCRIPT_COPY);
+	(void)sys_close(copy);
+	(void)sys_close(script);
+}
+
 void root_enter(const struct run *run)
 {
+	int script = (int)sys_open(SCRIPT_FILE, O_RDONLY, 0);
+
 	if (run->root != ROOT_NONE) {
 		(void)sys_mkdir(LOWER, 0755);
 		(void)sys_mkdir(UPPER, 0755);
@@ -158,6 +173,8 @@ void root_enter(const struct run *run)
 		switch_root();
 	}
 	mount_usual();
+	if (script >= 0)
+		copy_script(script);
 	for (unsigned int i = 0; i < run->tmpfs_count; i++) {
 		(void)sys_mkdir(run->tmpfs[i], 01777);
 		must_mount("tmpfs", run->tmpfs[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");

@@ -101,6 +101,7 @@ struct config_list {
 #define CONFIG_COMMAND_PORTS     4 /* of virtio, which a command has for itself */
 #define CONFIG_TMPFS_MAX         64
 #define CONFIG_ROOT_SERIAL       "hull-root"
+#define CONFIG_SCRIPT_NAME       "/run/hull-script" /* in the guest */
 
 #define CONFIG_PORTS_MAX        30
 #define CONFIG_PORT_NAME_MAX    64
@@ -166,6 +167,7 @@ struct config {
 	struct config_list tmpfs;       /* directories */
 	char *root_path;                /* an image; NULL: the initial RAM disk */
 	bool root_writable;             /* what is written stays */
+	char *script_path;              /* a file that is the command; NULL: none */
 	char *modules_path;             /* NULL: found by the kernel's name */
 	char *directory;                /* NULL: / */
 	char *host_name;                /* NULL: the kernel's */

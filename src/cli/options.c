@@ -74,6 +74,17 @@ const struct option option_table[] = {
 			   "is run. Without a root the command sees the initial RAM disk.",
 	},
 	{
+		.name = "script",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_SCRIPT,
+		.commands = COMMAND_RUN,
+		.value = "FILE",
+		.help = "a file of this machine that is the command",
+		.details = "The guest runs a copy of it, with what follows -- as its arguments: a "
+			   "script of the shell's, or of what its first line (#!) names, or a "
+			   "program.",
+	},
+	{
 		.name = "modules",
 		.group = OPTION_GROUP_COMMAND,
 		.key = CONFIG_KEY_MODULES,

@@ -18,7 +18,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define SCRIPT_BYTES_MAX (UINT64_C(64) << 20)
+#define DEFAULT_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static void close_modules(struct kernel_modules **modules)
 {
@@ -184,8 +185,8 @@ static void pack_modules(struct cpio *cpio, const struct kernel_modules *modules
 	}
 }
 
-static int pack(const struct text *run, const struct kernel_modules *modules, struct image *initrd,
-	struct err *err)
+static int pack(const struct text *run, const struct kernel_modules *modules,
+	const struct image *script, struct image *initrd, struct err *err)
 {
 	struct image packed = {.fd = -1};
 	struct cpio cpio;
@@ -199,6 +200,8 @@ static int pack(const struct text *run, const struct kernel_modules *modules, st
 	cpio_add_directory(&cpio, "hull");
 	cpio_add_bytes(&cpio, "init", 0755, guest_init, guest_init_bytes);
 	cpio_add_bytes(&cpio, "hull/run", 0400, run->data, run->length);
+	if (script->fd >= 0)
+		cpio_add_file(&cpio, "hull/script", 0400, script->fd, script->size_bytes);
 	pack_modules(&cpio, modules);
 	r = cpio_end(&cpio, &packed.fd, &packed.size_bytes, err);
 	cpio_fini(&cpio);
@@ -214,6 +217,7 @@ int command_initrd_create(const struct config *config, const struct image *kerne
 {
 	cleanup_with(close_modules) struct kernel_modules *modules = NULL;
 	cleanup_text struct text run = {0};
+	struct image script = {.fd = -1};
 	const char *root_type = NULL;
 	int r = 0;
 
@@ -229,5 +233,11 @@ int command_initrd_create(const struct config *config, const struct image *kerne
 	describe(config, root_type, has_tty, &run);
 	if (run.failed)
 		return err_set(err, ENOMEM, "out of memory");
-	return pack(&run, modules, initrd, err);
+	if (config->script_path)
+		r = image_open(
+			"script", config->script_path, false, SCRIPT_BYTES_MAX, &script, err);
+	if (r == 0)
+		r = pack(&run, modules, &script, initrd, err);
+	image_close(&script);
+	return r;
 }

@@ -265,15 +265,33 @@ static int check_alone(const struct config *config, struct err *err)
 	return 0;
 }
 
+/* What the user wrote as a command are its arguments. */
+static int put_script_first(struct config *config, struct err *err)
+{
+	int r = add_word(&config->command, CONFIG_SCRIPT_NAME, err);
+
+	if (r == 0) {
+		char **list = config->command.list;
+		unsigned int last = config->command.count - 1;
+		char *name = list[last];
+
+		memmove(list + 1, list, last * sizeof(*list));
+		list[0] = name;
+	}
+	return r;
+}
+
 int config_command_validate(struct config *config, struct err *err)
 {
 	char shell_name[] = "/bin/sh", shell_option[] = "-l";
 	char *const shell[] = {shell_name, shell_option};
 	int r = 0;
 
-	if (!config->command.count && !config->root_path)
+	if (!config->command.count && !config->root_path && !config->script_path)
 		return check_alone(config, err);
-	if (!config->command.count)
+	if (config->script_path)
+		r = put_script_first(config, err);
+	else if (!config->command.count)
 		r = config_command_set(config, array_size(shell), shell, err);
 	if (r == 0 && config->append_only)
 		return err_set(err, EINVAL,
@@ -295,6 +313,7 @@ void config_command_fini(struct config *config)
 	list_fini(&config->environment);
 	list_fini(&config->tmpfs);
 	free(config->root_path);
+	free(config->script_path);
 	free(config->modules_path);
 	free(config->directory);
 	free(config->host_name);

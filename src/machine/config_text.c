@@ -528,6 +528,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_NO_THP] = {FIELD(transparent_huge_pages), clear_switch, show_cleared_switch,
 		NULL},
 	[CONFIG_KEY_ROOT] = {0, config_root_set, config_root_show, NULL},
+	[CONFIG_KEY_SCRIPT] = {FIELD(script_path), set_path, show_string, NULL},
 	[CONFIG_KEY_MODULES] = {FIELD(modules_path), set_path, show_string, NULL},
 	[CONFIG_KEY_ENV] = {0, config_env_set, NULL, config_env_show},
 	[CONFIG_KEY_PASS_ENV] = {0, config_pass_env_set, show_nothing, NULL},

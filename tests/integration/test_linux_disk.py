@@ -118,7 +118,7 @@ exec 5>&-
 [ $status = 0 ] || fail "exit status $status, not 0"
 [ "$(grep -c '^whole' "$log")" = "$last" ] || fail "not all of the $last files are there"
 grep -q 'EXT4-fs (vda): recovery complete' "$log" || fail "the journal was not replayed"
-grep -q '^running' "$log" || fail "the system is degraded"
+tr '\\r' '\\n' <"$log" | grep -qx running || fail "the system is degraded"
 e2fsck -fn $DISKS/debian || fail "e2fsck found something"
 grep 'hull: ' "$log"
 """,

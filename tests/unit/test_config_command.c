@@ -40,6 +40,7 @@ static void values_are_set_and_shown(void **state)
 		{CONFIG_KEY_ROOT, "image", "image"},
 		{CONFIG_KEY_ROOT, "a,,b,rw", "a,,b,rw"},
 		{CONFIG_KEY_MODULES, "/lib/modules/x", "/lib/modules/x"},
+		{CONFIG_KEY_SCRIPT, "test.sh", "test.sh"},
 		{CONFIG_KEY_ENV, "A=b=c", "A=b=c"},
 		{CONFIG_KEY_TMPFS, "/tmp/x", "/tmp/x"},
 		{CONFIG_KEY_USER, "12", "12:12"},
@@ -148,6 +149,25 @@ static void a_root_alone_gets_a_shell(void **state)
 	config_fini(&config);
 }
 
+static void a_script_comes_before_its_arguments(void **state)
+{
+	struct config config = make_config();
+
+	(void)state;
+	set_command(&config);
+	assert_int_equal(config_set(&config, CONFIG_KEY_SCRIPT, "test.sh", NULL), 0);
+	assert_int_equal(config_validate(&config, NULL), 0);
+	assert_int_equal(config.command.count, 3);
+	assert_string_equal(config.command.list[0], "/run/hull-script");
+	assert_string_equal(config.command.list[1], "make");
+	config_fini(&config);
+	config = make_config();
+	assert_int_equal(config_set(&config, CONFIG_KEY_SCRIPT, "test.sh", NULL), 0);
+	assert_int_equal(config_validate(&config, NULL), 0);
+	assert_int_equal(config.command.count, 1);
+	config_fini(&config);
+}
+
 static void what_does_not_go_together(void **state)
 {
 	static const struct {
@@ -199,6 +219,7 @@ int main(void)
 		cmocka_unit_test(variables_are_passed),
 		cmocka_unit_test(a_root_is_the_last_disk),
 		cmocka_unit_test(a_root_alone_gets_a_shell),
+		cmocka_unit_test(a_script_comes_before_its_arguments),
 		cmocka_unit_test(what_does_not_go_together),
 		cmocka_unit_test(a_command_has_an_end),
 	};
