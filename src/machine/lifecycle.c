@@ -18,7 +18,9 @@
 
 enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END, MAIL_COMMAND, MAIL_READER_GONE };
 
-#define DELIVERY_LOOK_NS (NANOSECONDS_PER_SECOND / 1000)
+/* Between looks whether the output has gone: at first soon, and less often for a slow reader. */
+#define DELIVERY_LOOK_MIN_NS (NANOSECONDS_PER_SECOND / 10000)
+#define DELIVERY_LOOK_MAX_NS (NANOSECONDS_PER_SECOND / 20)
 
 static void end_with(struct machine *machine, int exit_status)
 {
@@ -81,6 +83,7 @@ static void end_command(struct machine *machine, int exit_status)
 	machine->command_runs = false;
 	machine->command_ended = true;
 	machine->exit_status = exit_status;
+	machine->delivery_wait_ns = DELIVERY_LOOK_MIN_NS;
 	loop_timer_arm(&machine->delivery, clock_monotonic_ns());
 }
 
@@ -88,10 +91,13 @@ static void look_for_delivery(void *owner)
 {
 	struct machine *machine = owner;
 
-	if (machine_ports_have_delivered(machine_virtio_ports(machine->virtio)))
+	if (machine_ports_have_delivered(machine_virtio_ports(machine->virtio))) {
 		end_with(machine, machine->exit_status);
-	else
-		loop_timer_arm(&machine->delivery, clock_monotonic_ns() + DELIVERY_LOOK_NS);
+		return;
+	}
+	loop_timer_arm(&machine->delivery, clock_monotonic_ns() + machine->delivery_wait_ns);
+	if (machine->delivery_wait_ns < DELIVERY_LOOK_MAX_NS)
+		machine->delivery_wait_ns *= 2;
 }
 
 static void command_said(struct machine *machine, enum command_event event, uint32_t value)

@@ -42,6 +42,7 @@ struct machine {
 	struct loop_timer timeout;
 	struct loop_timer grace;
 	struct loop_timer delivery; /* of a command's output, once it has ended */
+	uint64_t delivery_wait_ns;
 	struct loop_timer power_timer;
 	struct loop_timer rtc_timer;
 	struct image kernel;
