@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -252,6 +253,88 @@ static void what_was_not_inherited_is_refused(void **state)
 	}
 }
 
+/* One way only, whatever the descriptor is open for. */
+static void input_ends_with_the_file(void **state)
+{
+	struct guest *guest = *state;
+	int fd = memfd_create("input", MFD_CLOEXEC), input, to_guest;
+
+	assert_int_equal(fd_write(fd, "all", 3), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	begin_sessions(guest, CONSOLE_INPUT, fd);
+	expect(guest, "+all-");
+	assert_int_equal(put(guest, "lost"), 4);
+	settle(guest);
+	finish(guest);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 3);
+	close(fd);
+	make_pipe(&input, &to_guest);
+	begin_sessions(guest, CONSOLE_INPUT, input);
+	assert_int_equal(fd_write(to_guest, "a", 1), 0);
+	expect(guest, "+a");
+	guest->room = 1;
+	assert_int_equal(fd_write(to_guest, "bc", 2), 0);
+	close(to_guest);
+	expect(guest, "b");
+	settle(guest);
+	guest->room = SIZE_MAX;
+	guest->port.ops->resume_input(guest->port.host);
+	expect(guest, "c-");
+	finish(guest);
+	close(input);
+}
+
+static void note_reader_gone(void *owner)
+{
+	assert_int_equal(fd_write(*(int *)owner, "g", 1), 0);
+}
+
+static void output_tells_when_its_reader_goes(void **state)
+{
+	struct guest *guest = *state;
+	int reader, output, told, tell;
+	struct console_options options = {.kind = CONSOLE_OUTPUT, .input_fd = -1};
+	struct console_events events = {
+		.connected = guest_connected, .device = guest, .reader_gone = note_reader_gone};
+
+	make_pipe(&reader, &output);
+	make_pipe(&told, &tell);
+	options.output_fd = output;
+	events.owner = &tell;
+	assert_int_equal(console_create(&options, &guest->console, NULL), 0);
+	assert_int_equal(console_start(guest->console, &guest->loop, &events, NULL), 0);
+	guest->port = console_port(guest->console);
+	close(output);
+	expect(guest, "+");
+	assert_int_equal(put(guest, "heard"), 5);
+	expect_output(reader, "heard");
+	close(reader);
+	assert_int_equal(put(guest, "not heard"), 9);
+	expect_output(told, "g");
+	assert_int_equal(put(guest, "nor this"), 8);
+	assert_false(guest->port.ops->is_congested(guest->port.host));
+	assert_int_equal(console_flush(guest->console, SECOND), 0);
+	finish(guest);
+	close(told);
+	close(tell);
+}
+
+static void what_is_closed_has_nobody(void **state)
+{
+	struct guest *guest = *state;
+
+	begin_sessions(guest, CONSOLE_INPUT, -1);
+	settle(guest);
+	assert_int_equal(guest->received_count, 0);
+	finish(guest);
+	begin_sessions(guest, CONSOLE_OUTPUT, -1);
+	settle(guest);
+	assert_int_equal(guest->received_count, 0);
+	assert_int_equal(put(guest, "lost"), 4);
+	assert_int_equal(console_flush(guest->console, SECOND), 0);
+	finish(guest);
+}
+
 static void terminals_have_a_size(void **state)
 {
 	struct guest *guest = *state;
@@ -290,6 +373,9 @@ int main(void)
 		SESSION_TEST(inherited_pipes),
 		SESSION_TEST(inherited_file_is_written),
 		SESSION_TEST(what_was_not_inherited_is_refused),
+		SESSION_TEST(input_ends_with_the_file),
+		SESSION_TEST(output_tells_when_its_reader_goes),
+		SESSION_TEST(what_is_closed_has_nobody),
 		SESSION_TEST(terminals_have_a_size),
 	};
 
