@@ -159,7 +159,7 @@ _Noreturn void init_main(void)
 	}
 	say("started");
 	status = relay(&run, &child, control);
-	root_finish(&run);
+	root_finish();
 	say("exit %d", exit_status(status));
 	end();
 }

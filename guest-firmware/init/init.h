@@ -59,8 +59,8 @@ void modules_load(void);
 /* root.c: the file systems of the command, and the process in them. */
 void root_begin(void); /* /proc, /sys and /dev, for the init itself */
 void root_enter(const struct run *run);
-/* Nothing is written to it any more, and what was is on the disk. */
-void root_finish(const struct run *run);
+/* Disks are written to no more, and what was written to them is on them. */
+void root_finish(void);
 
 /* ports.c: the port of that name, opened without blocking. Waits for it to come; -errno. */
 int port_open(const char *name);

@@ -181,14 +181,57 @@ void root_enter(const struct run *run)
 	}
 }
 
-void root_finish(const struct run *run)
+/* The next field of a line of /proc/mounts, in place; \040 and its like are characters. */
+static char *next_field(char **line)
 {
-	if (!run->root_writable)
-		return;
-	/* Whoever still has a file open for writing would keep it from becoming read-only. */
-	(void)sys_kill(-1, SIGKILL);
-	while (sys_wait4(-1, NULL, __WALL) > 0)
+	char *field = *line, *from = field, *to = field;
+
+	while (*from && *from != ' ' && *from != '\n') {
+		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
+				       (from[3] - '0'));
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*line = *from ? from + 1 : from;
+	*to = '\0';
+	return field;
+}
+
+static void skip_line(char **line)
+{
+	while (**line && *(*line)++ != '\n')
 		;
+}
+
+void root_finish(void)
+{
+	static char mounts[65536];
+	int fd = (int)sys_open("/proc/mounts", O_RDONLY, 0);
+	size_t length = 0;
+	long count;
+	bool has_killed = false;
+
 	sys_sync();
-	(void)sys_mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
+	while (length < sizeof(mounts) - 1 &&
+		(count = sys_read(fd, mounts + length, sizeof(mounts) - 1 - length)) > 0)
+		length += (size_t)count;
+	(void)sys_close(fd);
+	for (char *line = mounts; *line; skip_line(&line)) {
+		const char *source = next_field(&line);
+		const char *target = next_field(&line);
+
+		if (!text_after(source, "/dev/"))
+			continue;
+		/* Whoever has a file open for writing would keep it from becoming read-only. */
+		if (!has_killed) {
+			(void)sys_kill(-1, SIGKILL);
+			while (sys_wait4(-1, NULL, __WALL) > 0)
+				;
+			has_killed = true;
+		}
+		(void)sys_mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY, NULL);
+	}
 }

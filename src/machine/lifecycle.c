@@ -103,6 +103,7 @@ static void look_for_delivery(void *owner)
 static void command_said(struct machine *machine, enum command_event event, uint32_t value)
 {
 	const char *name = machine->config->command.list[0];
+	const char *reason = strerrordesc_np((int)value);
 
 	switch (event) {
 	case COMMAND_STARTED:
@@ -113,7 +114,9 @@ static void command_said(struct machine *machine, enum command_event event, uint
 		break;
 	case COMMAND_NOT_EXECUTED:
 		(void)err_set(&machine->end_sentence, 0, "%.200s: %s, in the guest", name,
-			value == ENOENT ? "not found" : strerrordesc_np((int)value));
+			value == ENOENT ? "not found"
+			: reason        ? reason
+					: "it cannot be executed");
 		end_command(machine, value == ENOENT || value == ENOTDIR
 					     ? EXIT_STATUS_NOT_FOUND
 					     : EXIT_STATUS_CANNOT_EXECUTE);

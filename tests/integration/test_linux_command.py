@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE / "linux"))
 
 from harness import Suite, fetched, run  # noqa: E402
 
-HOST_PROGRAMS = ("script",)
+HOST_PROGRAMS = ("script", "e2fsck")
 HALF = 3
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 # What Hull picks modules from; the whole tree would take the host's memory.
@@ -112,6 +112,10 @@ command 1 --root $ROOT -- cat /file
 cp $ROOT $scratch/own 2>/dev/null || cat $ROOT >$scratch/own
 command 0 --root $scratch/own,rw -- sh -c 'echo kept >/file; sleep 1000 >/held & mount | head -n 2'
 command 0 --root $scratch/own -- cat /file; printed kept
+command 0 --root $ROOT -d $scratch/own -- sh -c 'mount /dev/vda /mnt && echo more >/mnt/more'
+command 0 --root $scratch/own -- cat /more; printed more
+e2fsck -fn $scratch/own >$out 2>&1 || report "the file system is not clean"
+! grep recover $out || report "the file system was not unmounted"
 command 0 --root $ROOT --transport mmio --rng -- sh -c 'ls /sys/bus/virtio/devices | wc -l'
 printed 3
 printf '#!/bin/sh\\necho "$# $1 $0"; exit 6\\n' >$scratch/script
@@ -173,7 +177,7 @@ def program(name):
 def make_root(image, scratch):
     tree = scratch / "root"
     for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
-                      "tmp", "run", "scratch"):
+                      "tmp", "run", "scratch", "mnt"):
         (tree / directory).mkdir(parents=True)
     busybox = program("busybox")
     shutil.copy(busybox, tree / "bin/busybox")
