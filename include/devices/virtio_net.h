@@ -44,10 +44,6 @@ struct virtio_device *virtio_net_device(struct virtio_net *net);
 /* Quiesces and detaches the backend. NULL is fine. The transport is gone already. */
 void virtio_net_destroy(struct virtio_net *net);
 
-/* The cable, pulled or put back: what the driver sees is whether both it and the backend's link are
- * up. */
-void virtio_net_set_link(struct virtio_net *net, bool up);
-
 /* Frames of one queue since the start, as the guest sees the directions; any thread. */
 enum virtio_net_count {
 	VIRTIO_NET_FRAMES,

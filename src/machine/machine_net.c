@@ -25,10 +25,11 @@ struct machine_net {
 
 static const char *reason(int code)
 {
-	return code == -EPIPE                       ? "its peer has closed it"
-	       : code == -ENODEV || code == -EBADFD ? "it has vanished"
-	       : code == -EPROTO                    ? "its peer sends no frames"
-	                                            : strerrordesc_np(-code);
+	/* A reset is what Linux makes of a close with frames that nobody has read. */
+	return code == -EPIPE || code == -ECONNRESET ? "its peer has closed it"
+	       : code == -ENODEV || code == -EBADFD  ? "it has vanished"
+	       : code == -EPROTO                     ? "its peer sends no frames"
+	                                             : strerrordesc_np(-code);
 }
 
 static void link_changed(void *owner, bool up, int code)

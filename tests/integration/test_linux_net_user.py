@@ -6,7 +6,6 @@ On hardware KVM the cases run right here, as root, since they make interfaces; e
 emulated KVM host. argv: the hull program, then names of cases (all of them by default).
 """
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "linux")]
 
-from harness import Suite, hardware_kvm, library  # noqa: E402
+from harness import Suite, cannot_make_networks  # noqa: E402
 from test_linux_net import PATH, PRELUDE as NET_PRELUDE, prepare  # noqa: E402
 
 HALF = 3
@@ -54,7 +53,7 @@ boot_nobody()
 	boot "$@"
 	HULL=$program
 }
-words() { echo "quiet net_test=$1 net_peer=198.51.100.2 net_megabytes=${MEGABYTES:-16}"; }
+words() { echo "quiet net_test=$1 net_peer=198.51.100.2 net_megabytes=${TRANSFER_MIB:-${MEGABYTES:-16}}"; }
 """
 
 CASES = {
@@ -117,13 +116,7 @@ expect lost; expect alive 1
 
 
 def main(hull, *wanted):
-    missing = [program for program in HOST_PROGRAMS if not shutil.which(program, path=PATH)]
-    missing += [name for name in HOST_LIBRARIES if not library(name)]
-    if missing:
-        print(f"SKIP: no {' '.join(missing)} (see scripts/install-dependencies)")
-        return 77
-    if hardware_kvm() and os.geteuid() != 0:
-        print("SKIP: making interfaces needs root")
+    if cannot_make_networks(HOST_PROGRAMS, HOST_LIBRARIES, PATH):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]

@@ -376,34 +376,6 @@ static void links(void **state)
 	assert_int_equal(access("test-net-listener", F_OK), -1);
 }
 
-/* The cable is pulled, and put back. */
-static void cable(void **state)
-{
-	uint8_t frame[HEADER + 60] = {0};
-	uint16_t id;
-
-	(void)state;
-	start(NULL, false, IO_ENGINE_AUTO);
-	drive(F_CONTROL | F_MRG_RXBUF);
-	virtio_net_set_link(t.net, false);
-	assert_int_equal(status_word(), 0);
-	assert_int_equal(t.config_changes, 1);
-	(void)add(0, 5, 2000, true);
-	publish(0);
-	memset(slot_bytes(4), 0, 100);
-	(void)add(1, 4, 100, false);
-	publish(1);
-	(void)wait_used(1, &id);
-	assert_int_equal(count_of(NET_SEND, VIRTIO_NET_NO_LINK), 1);
-	peer_send_header(0, frame, sizeof(frame));
-	settle();
-	assert_false(has_used(0));
-	virtio_net_set_link(t.net, true);
-	assert_int_equal(status_word(), 3);
-	assert_int_equal(wait_used(0, &id), sizeof(frame));
-	stop();
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -416,7 +388,6 @@ int main(void)
 		cmocka_unit_test(pairs),
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(links),
-		cmocka_unit_test(cable),
 	};
 
 	return cmocka_run_group_tests_name("virtio_net_control", tests, NULL, NULL);

@@ -7,7 +7,7 @@
 
 #include "disk_fixture.h"
 #include "virtio_blk.h"
-#include "virtio_driver.h"
+#include "virtio_bring_up.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -181,43 +181,36 @@ static inline void stop(bool with_file)
 	}
 }
 
-static inline void set_area(unsigned int queue, enum virtio_queue_area area, uint64_t address)
+static inline struct bring_up all_queues(void)
 {
-	virtio_device_set_queue_area(t.device, queue, area, false, (uint32_t)address);
-	virtio_device_set_queue_area(t.device, queue, area, true, (uint32_t)(address >> 32));
+	return (struct bring_up){
+		.device = t.device,
+		.drivers = t.drivers,
+		.queue_count = QUEUES,
+		.queue_size = QUEUE_SIZE,
+		.memory = t.memory,
+		.memory_base = MEMORY_BASE,
+		.rings_bytes = RINGS_BYTES,
+	};
 }
 
 static inline void set_up_queue(unsigned int queue, uint64_t features)
 {
-	struct virtio_driver *driver = &t.drivers[queue];
+	struct bring_up to = all_queues();
 
-	driver_init(driver, t.memory, MEMORY_BASE, MEMORY_BASE + queue * RINGS_BYTES, QUEUE_SIZE,
-		(features & F_PACKED) != 0);
-	driver->event_index = (features & F_EVENT_IDX) != 0;
-	assert_true(driver->end <= MEMORY_BASE + (queue + 1) * RINGS_BYTES);
-	virtio_device_set_queue_size(t.device, queue, QUEUE_SIZE);
-	set_area(queue, VIRTIO_QUEUE_DESCRIPTOR, driver->descriptor_area);
-	set_area(queue, VIRTIO_QUEUE_DRIVER, driver->driver_area);
-	set_area(queue, VIRTIO_QUEUE_DEVICE, driver->device_area);
-	virtio_device_enable_queue(t.device, queue);
 	t.notifications[queue] = 0;
-	(void)driver_enable_interrupts(driver);
+	bring_up_queue(&to, queue, features);
 }
 
 /* From reset to DRIVER_OK. */
 static inline void drive(uint64_t features)
 {
-	features |= F_VERSION_1;
-	virtio_device_set_status(t.device, 0);
-	virtio_device_set_status(t.device, 3);
-	virtio_device_accept_features(t.device, 0, (uint32_t)features);
-	virtio_device_accept_features(t.device, 1, (uint32_t)(features >> 32));
-	virtio_device_set_status(t.device, 11);
-	assert_int_equal(virtio_device_status(t.device), 11);
-	for (unsigned int i = 0; i < QUEUES; i++)
-		set_up_queue(i, features);
-	virtio_device_set_status(t.device, 15);
-	assert_int_equal(virtio_device_status(t.device), 15);
+	struct bring_up to = all_queues();
+
+	virtio_device_set_status(t.device, 0); /* nothing is counted any more */
+	for (unsigned int i = 0; i < to.queue_count; i++)
+		t.notifications[i] = 0;
+	bring_up(&to, features);
 }
 
 /* Memory of a request: header at 0, status at 64, data at 512. */

@@ -73,7 +73,7 @@ static void change_status(struct virtio_device *device, void *status)
 /* A link that is there again may lead elsewhere: the driver is asked to say where it is. */
 static void show_link(struct virtio_net *net)
 {
-	bool is_up = net_has_link(net), was_up = net->status & VIRTIO_NET_S_LINK_UP;
+	bool is_up = net_link_is_up(net->backend), was_up = net->status & VIRTIO_NET_S_LINK_UP;
 	uint16_t status = is_up ? VIRTIO_NET_S_LINK_UP : 0;
 
 	if (is_up == was_up)
@@ -251,27 +251,6 @@ static void backend_capture_ended(void *owner, int code)
 
 /* --- Main thread --- */
 
-struct link_call {
-	struct virtio_net *net;
-	bool up;
-};
-
-static void set_link_on_io(void *context)
-{
-	const struct link_call *call = context;
-
-	call->net->link_wanted = call->up;
-	show_link(call->net);
-	restart(call->net);
-}
-
-void virtio_net_set_link(struct virtio_net *net, bool up)
-{
-	struct link_call call = {.net = net, .up = up};
-
-	io_thread_call(net->device.io_thread, set_link_on_io, &call);
-}
-
 uint64_t virtio_net_count(const struct virtio_net *net, unsigned int pair,
 	enum net_direction direction, enum virtio_net_count count)
 {
@@ -362,8 +341,7 @@ static int init(struct virtio_net *net, const struct virtio_net_options *options
 	net->mtu = (uint16_t)(options->mtu ? options->mtu : options->backend->mtu);
 	net->antispoof = options->antispoof;
 	net->sink = options->sink;
-	net->link_wanted = true;
-	net->status = net_has_link(net) ? VIRTIO_NET_S_LINK_UP : 0;
+	net->status = net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0;
 	net->device.ops = &net_ops;
 	net->device.name = net->name;
 	net->device.device_id = VIRTIO_ID_NETWORK;

@@ -120,7 +120,6 @@ struct virtio_net {
 	uint8_t mac[6];
 	uint16_t status;
 	/* [io] */
-	bool link_wanted;
 	bool is_mergeable;
 	uint64_t usual_frame_bytes; /* the longest that is expected, with its header */
 	unsigned int pairs_used;
@@ -132,11 +131,6 @@ struct virtio_net {
 static inline bool net_accepted(const struct virtio_net *net, unsigned int feature)
 {
 	return net->device.accepted_features >> feature & 1;
-}
-
-static inline bool net_has_link(const struct virtio_net *net)
-{
-	return net->link_wanted && net_link_is_up(net->backend);
 }
 
 static inline unsigned int net_rx_queue(unsigned int pair)

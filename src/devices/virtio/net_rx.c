@@ -34,7 +34,7 @@ static bool is_waiting_for_time(const struct net_rx *rx)
 static bool can_run(const struct net_rx *rx)
 {
 	return net_queue_runs(rx->net, net_rx_queue(rx->pair)) && rx->pair < rx->net->pairs_used &&
-	       net_has_link(rx->net) && !is_waiting_for_time(rx);
+	       net_link_is_up(rx->net->backend) && !is_waiting_for_time(rx);
 }
 
 /* --- Buffers --- */

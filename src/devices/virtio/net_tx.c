@@ -130,14 +130,13 @@ static int send_frame(struct net_tx *tx)
 {
 	struct virtio_net *net = tx->net;
 	uint64_t ready_ns = net_limit_ns(net->backend, NET_SEND);
-	int r = -ENOTCONN;
+	int r;
 
 	if (ready_ns) {
 		io_timer_arm(net->device.io_thread, &tx->timer, ready_ns);
 		return 0;
 	}
-	if (net->link_wanted)
-		r = net_send(net->backend, tx->pair, tx->iov, tx->iov_count);
+	r = net_send(net->backend, tx->pair, tx->iov, tx->iov_count);
 	if (r == -EAGAIN) {
 		net_wait(net->backend, tx->pair, NET_SEND);
 		return 0;

@@ -14,7 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
-CASE_SECONDS = 700  # many times what any needs on a free machine
+# MiB that a transfer between a guest and its peer is to move; 0: as few as each case has by itself.
+TRANSFER_MIB = int(os.environ.get("HULL_TEST_TRANSFER_MIB", "0"))
+CASE_SECONDS = 700 + 3 * TRANSFER_MIB  # many times what any needs on a free machine
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
 import kernel_modules  # noqa: E402
@@ -48,6 +50,18 @@ def hardware_kvm():
     flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
     return (os.access("/dev/kvm", os.R_OK | os.W_OK) and flags
             and bool({"vmx", "svm"} & set(flags.group(1).split())))
+
+
+def cannot_make_networks(programs, libraries=(), path=None):
+    """Says what is missing for cases that make interfaces; True: they are to be skipped."""
+    missing = {program for program in programs if not shutil.which(program, path=path)}
+    missing |= {name for name in libraries if not library(name)}
+    if missing:
+        print(f"SKIP: no {' '.join(sorted(missing))} (see scripts/install-dependencies)")
+    elif hardware_kvm() and os.geteuid() != 0:
+        print("SKIP: making interfaces needs root")
+        return True
+    return bool(missing)
 
 
 def library(name):
