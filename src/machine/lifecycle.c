@@ -77,8 +77,8 @@ void lifecycle_port_reader_gone(struct machine *machine, unsigned int port)
 		&machine->mailbox, (struct mail){.kind = MAIL_READER_GONE, .value = port});
 }
 
-/* The command has ended: the VM does when all of its output has gone where it belongs. The guest has
- * nothing more to say, and must not be able to go on for ever. */
+/* The command has ended: the VM does when all of its output has gone where it belongs. The guest
+ * has nothing more to say, and must not be able to go on for ever. */
 static void end_command(struct machine *machine, int exit_status)
 {
 	vcpu_group_pause(&machine->vcpus);
