@@ -144,6 +144,8 @@ struct config {
 	char *ip; /* auto or ADDRESS/PREFIX[,GATEWAY]; NULL: the kernel is told none */
 	bool rng; /* an entropy device */
 	uint64_t rng_bytes_per_second; /* 0: no limit */
+	char *vsock_path;              /* of a socket device; NULL: none */
+	uint32_t vsock_cid;
 	bool has_hvc;
 	struct config_port hvc;    /* the virtio console's terminal */
 	struct config_port *ports; /* its named ports */

@@ -348,6 +348,19 @@ const struct option option_table[] = {
 			   "second.",
 	},
 	{
+		.name = "vsock",
+		.group = OPTION_GROUP_DISKS,
+		.key = CONFIG_KEY_VSOCK,
+		.commands = COMMAND_RUN,
+		.value = "PATH[,cid=N]",
+		.help = "a virtio socket device; its ports are UNIX sockets at PATH",
+		.details =
+			"A client of the socket PATH writes \"CONNECT PORT\" and a newline, and "
+			"reads \"OK\" and a number when the guest has accepted at that port. What "
+			"the guest connects to at PORT of CID 2 is the socket PATH_PORT. N is the "
+			"guest's own CID, 3 if not said.",
+	},
+	{
 		.name = "transport",
 		.group = OPTION_GROUP_DISKS,
 		.key = CONFIG_KEY_TRANSPORT,

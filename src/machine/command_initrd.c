@@ -62,6 +62,7 @@ static int want_for(const struct config *config, const char *root_type,
 		{"virtio_blk", config->disk_count > 0, false},
 		{"virtio_net", config_nic_count(config) > 0, false},
 		{"virtio_rng", config->rng, true},
+		{"vmw_vsock_virtio_transport", config->vsock_path != NULL, true},
 		/* What ext4, XFS and Btrfs ask the kernel for by another name. */
 		{"crc32c_generic", root_type != NULL, true},
 		{root_type, root_type != NULL, false},

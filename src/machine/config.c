@@ -46,6 +46,7 @@ void config_fini(struct config *config)
 	free(config->disks);
 	config_nets_fini(config);
 	free(config->ip);
+	free(config->vsock_path);
 	config_ports_fini(config);
 	config_command_fini(config);
 	*config = (struct config){0};
@@ -109,7 +110,7 @@ bool config_has_ports(const struct config *config)
 unsigned int config_virtio_count(const struct config *config)
 {
 	return config->disk_count + config_nic_count(config) + config->rng +
-	       config_has_ports(config);
+	       (config->vsock_path != NULL) + config_has_ports(config);
 }
 
 int config_validate(struct config *config, struct err *err)

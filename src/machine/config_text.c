@@ -384,6 +384,39 @@ static int set_rng(void *field, const char *value, struct err *err)
 	return 0;
 }
 
+/* PATH or PATH,cid=N; a comma of another meaning is the path's. */
+static int set_vsock(void *field, const char *value, struct err *err)
+{
+	static const char word[] = ",cid=";
+	struct config *config = field;
+	const char *end = strstr(value, word);
+	size_t length = end ? (size_t)(end - value) : strlen(value);
+	uint64_t cid = 3;
+	char *path;
+
+	/* VIRTIO 1.2 5.10.4: 0 to 2 are reserved, and so is the last. */
+	if (!length || (end && (parse_size_bytes(end + strlen(word), 1, &cid) < 0 || cid < 3 ||
+				       cid >= UINT32_MAX)))
+		return err_set(err, EINVAL,
+			QUOTED " is not PATH or PATH,cid=N, with N from 3 to 4294967294", value);
+	path = strndup(value, length);
+	if (!path)
+		return err_set(err, ENOMEM, "out of memory");
+	free(config->vsock_path);
+	config->vsock_path = path;
+	config->vsock_cid = (uint32_t)cid;
+	return 0;
+}
+
+static bool show_vsock(const void *field, struct text *text)
+{
+	const struct config *config = field;
+
+	if (config->vsock_path)
+		text_addf(text, "%s,cid=%" PRIu32, config->vsock_path, config->vsock_cid);
+	return config->vsock_path != NULL;
+}
+
 static bool show_rng(const void *field, struct text *text)
 {
 	const struct config *config = field;
@@ -546,6 +579,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_HVC] = {0, config_hvc_set, NULL, config_hvc_show},
 	[CONFIG_KEY_PORT] = {0, config_port_set, NULL, config_port_show},
 	[CONFIG_KEY_RNG] = {0, set_rng, show_rng, NULL},
+	[CONFIG_KEY_VSOCK] = {0, set_vsock, show_vsock, NULL},
 	[CONFIG_KEY_TRANSPORT] = {FIELD(transport), set_transport, show_transport, NULL},
 	[CONFIG_KEY_IO_THREADS] = {FIELD(io_thread_count), set_io_threads, show_cpus, NULL},
 	[CONFIG_KEY_IO_ENGINE] = {FIELD(io_engine), set_io_engine, show_io_engine, NULL},

@@ -5,6 +5,8 @@
  */
 #include "machine_virtio.h"
 
+#include "fd.h"
+#include "host_socket.h"
 #include "log.h"
 #include "machine_disk.h"
 #include "machine_internal.h"
@@ -17,6 +19,7 @@
 #include "virtio_mmio.h"
 #include "virtio_pci.h"
 #include "virtio_rng.h"
+#include "virtio_vsock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +35,7 @@
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
-_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 2 <= PCI_DEVICES_MAX,
+_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 3 <= PCI_DEVICES_MAX,
 	"all that can be configured fits");
 
 struct virtio_slot {
@@ -43,6 +46,8 @@ struct virtio_slot {
 	struct machine_ports *ports;  /* owned; NULL: not a console */
 	struct machine_net *net;      /* owned; NULL: not a NIC */
 	struct virtio_device *device; /* owned by disk, ports or net, else by the slot */
+	struct host_socket listener;  /* of the socket device */
+	bool has_listener;
 	bool has_transport;
 	struct virtio_pci pci;
 	struct virtio_mmio mmio;
@@ -243,6 +248,10 @@ static void destroy_slot(struct virtio_slot *slot)
 		machine_net_destroy(slot->net);
 	else if (slot->device)
 		slot->device->ops->destroy(slot->device);
+	if (slot->has_listener) {
+		host_socket_unlink(slot->virtio->machine->config->vsock_path, &slot->listener);
+		fd_close(&slot->listener.fd);
+	}
 	free(slot);
 }
 
@@ -319,6 +328,36 @@ static int add_rng(struct machine_virtio *virtio, struct err *err)
 	return r < 0 ? r : put_in_place(slot, err);
 }
 
+static int add_vsock(struct machine_virtio *virtio, struct err *err)
+{
+	const struct config *config = virtio->machine->config;
+	struct virtio_slot *slot = add_slot(virtio, "socket device", 0, err);
+	struct virtio_vsock_options options = {
+		.gmem = &virtio->machine->gmem,
+		.guest_cid = config->vsock_cid,
+		.path = config->vsock_path,
+	};
+	int r;
+
+	if (!slot)
+		return -ENOMEM;
+	r = host_socket_bind(config->vsock_path, SOCK_STREAM, &slot->listener, err);
+	if (r < 0)
+		return err_prefix(err, r, "--vsock %s", config->vsock_path);
+	slot->has_listener = true;
+	if (listen(slot->listener.fd, SOMAXCONN) != 0)
+		return err_set_errno(err, errno, "--vsock %s", config->vsock_path);
+	options.name = slot->name;
+	options.io_thread = machine_io_thread(&virtio->io, slot->index);
+	options.listener = slot->listener.fd;
+	r = virtio_vsock_create(&options, &slot->device, err);
+	if (r < 0)
+		return r;
+	slot->device->fault_sink = (struct virtio_fault_sink){
+		.broken = device_broken, .owner = slot};
+	return put_in_place(slot, err);
+}
+
 static int add_ports(struct machine_virtio *virtio, struct err *err)
 {
 	struct virtio_slot *slot = add_slot(virtio, "console", 0, err);
@@ -382,6 +421,8 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = add_net(virtio, i, err);
 	if (r == 0 && config->rng)
 		r = add_rng(virtio, err);
+	if (r == 0 && config->vsock_path)
+		r = add_vsock(virtio, err);
 	if (r == 0 && config_has_ports(config))
 		r = add_ports(virtio, err);
 	return r;

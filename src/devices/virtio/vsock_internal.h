@@ -1,0 +1,115 @@
+/* The parts of the socket device. All on the I/O thread. */
+#pragma once
+
+#include "io_thread.h"
+#include "virtio_device.h"
+#include "virtio_vsock.h"
+#include "vsock_packet.h"
+
+#include <sys/queue.h>
+#include <sys/un.h>
+
+#define VSOCK_BUFFER_BYTES (UINT32_C(64) << 10) /* our buf_alloc; a power of two */
+#define VSOCK_LINE_BYTES   32
+#define VSOCK_BUCKETS      256
+
+struct virtio_vsock;
+
+enum vsock_state {
+	VSOCK_FREE,
+	VSOCK_GREETING,  /* of a client: its line is not complete */
+	VSOCK_REQUESTED, /* by a client, of the guest */
+	VSOCK_OPEN,
+	VSOCK_DRAINING, /* the guest is done with it, the host's end is not yet */
+	VSOCK_CLOSED,   /* for the guest to be told */
+};
+
+struct vsock_connection {
+	struct virtio_vsock *vsock; /* [const] */
+	uint8_t *buffer;            /* [const] VSOCK_BUFFER_BYTES: guest to host */
+	enum vsock_state state;
+	int fd;
+	struct io_poll poll;
+	uint64_t deadline_ns; /* of VSOCK_GREETING and VSOCK_REQUESTED */
+	uint32_t guest_port, host_port;
+	bool is_known; /* found by its ports */
+
+	uint16_t answer_op; /* REQUEST or RESPONSE that is due, or 0 */
+	bool credit_due;    /* CREDIT_UPDATE */
+	bool asked_for_credit;
+	uint32_t shutdown_due; /* VSOCK_SHUTDOWN_..., to be told */
+	uint32_t shut_by_host, shut_by_guest;
+	bool readable, hung_up;
+	bool is_queued; /* on vsock->ready */
+
+	/* 5.10.6.3: free running */
+	uint32_t sent_bytes, guest_buf_alloc, guest_fwd_cnt;
+	uint32_t received_bytes, forwarded_bytes, told_fwd_cnt;
+	uint32_t buffer_head, buffer_tail; /* free running: "OK" counts here, not above */
+
+	char line[VSOCK_LINE_BYTES];
+	unsigned int line_bytes;
+
+	LIST_ENTRY(vsock_connection) bucket_link;
+	TAILQ_ENTRY(vsock_connection) ready_link;
+	TAILQ_ENTRY(vsock_connection) free_link;
+};
+
+TAILQ_HEAD(vsock_connection_list, vsock_connection);
+LIST_HEAD(vsock_bucket, vsock_connection);
+
+/* What no connection is there for. */
+struct vsock_reset {
+	uint32_t guest_port, host_port;
+	uint16_t type;
+};
+
+#define VSOCK_RESETS_MAX 256
+
+struct virtio_vsock {
+	struct virtio_device device;
+	/* [const] */
+	uint64_t guest_cid;
+	struct sockaddr_un address; /* without port */
+	uint64_t (*read_clock)(void);
+	uint8_t *buffers; /* of all connections; pages come when used */
+	/* [io] */
+	bool active;
+	struct io_poll listener;
+	struct io_timer timer;
+	bool run_again;           /* at the timer */
+	uint64_t accept_again_ns; /* at the timer; 0: no */
+	struct chain *receive;    /* popped, nothing written */
+	struct vsock_reset resets[VSOCK_RESETS_MAX];
+	unsigned int reset_head, reset_count;
+	uint32_t next_host_port;
+	struct vsock_connection_list free, ready;
+	struct vsock_bucket buckets[VSOCK_BUCKETS];
+	struct vsock_connection connections[VIRTIO_VSOCK_CONNECTIONS_MAX];
+	uint8_t bounce[VSOCK_BUFFER_BYTES];
+};
+
+void vsock_connections_init(struct virtio_vsock *vsock);
+void vsock_connections_close(struct virtio_vsock *vsock);
+struct vsock_connection *vsock_find(
+	struct virtio_vsock *vsock, uint32_t guest_port, uint32_t host_port);
+/* A packet of the guest's, its header judged; payload is what the chain has left to read. */
+void vsock_connection_request(struct virtio_vsock *vsock, const struct vsock_header *header);
+void vsock_connection_receive(struct vsock_connection *connection,
+	const struct vsock_header *header, struct chain *chain);
+/* The next packet for the guest. False: none now. room: bytes behind the header; the payload is in
+ * vsock->bounce. */
+bool vsock_connection_send(
+	struct vsock_connection *connection, uint64_t room, struct vsock_header *header);
+bool vsock_connection_wants_payload(const struct vsock_connection *connection);
+/* After whatever happened: polls for what is of use now, queues for the guest, frees. */
+void vsock_connection_settle(struct vsock_connection *connection);
+void vsock_client(struct virtio_vsock *vsock, int fd);
+/* Time-outs; returns the next deadline, 0: none. */
+uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns);
+
+/* vsock.c: packets for the guest, then from it, as far as they go. */
+void vsock_run(struct virtio_vsock *vsock);
+void vsock_arm_timer(struct virtio_vsock *vsock);
+void vsock_add_reset(
+	struct virtio_vsock *vsock, uint32_t guest_port, uint32_t host_port, uint16_t type);
