@@ -395,8 +395,8 @@ static int set_vsock(void *field, const char *value, struct err *err)
 	char *path;
 
 	/* VIRTIO 1.2 5.10.4: 0 to 2 are reserved, and so is the last. */
-	if (!length || (end && (parse_size_bytes(end + strlen(word), 1, &cid) < 0 || cid < 3 ||
-				       cid >= UINT32_MAX)))
+	if (!length ||
+		(end && (parse_u64(end + strlen(word), UINT32_MAX - 1, &cid) < 0 || cid < 3)))
 		return err_set(err, EINVAL,
 			QUOTED " is not PATH or PATH,cid=N, with N from 3 to 4294967294", value);
 	path = strndup(value, length);

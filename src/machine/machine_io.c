@@ -32,22 +32,28 @@ int machine_io_init(struct machine_io *io, const struct config *config, struct e
 		[CONFIG_IO_ENGINE_THREADS] = IO_ENGINE_THREADS,
 	};
 
+	struct io_thread_options options = {
+		.engine = engines[config->io_engine], .poll_ns = poll_ns(config)};
+	int r = 0;
+
 	io->threads = calloc(config->io_thread_count, sizeof(io->threads[0]));
 	if (!io->threads)
 		return err_set_errno(err, ENOMEM, "I/O threads");
-	for (unsigned int i = 0; i < config->io_thread_count; i++) {
+	while (r == 0 && io->count < config->io_thread_count) {
 		char name[16];
-		const struct io_thread_options options = {.name = name,
-			.engine = engines[config->io_engine],
-			.poll_ns = poll_ns(config)};
-		int r;
 
-		(void)snprintf(name, sizeof(name), "io%u", i);
-		r = io_thread_create(&options, &io->threads[i], err);
-		if (r < 0)
-			return r;
-		io->count = i + 1;
+		(void)snprintf(name, sizeof(name), "io%u", io->count);
+		options.name = name;
+		r = io_thread_create(&options, &io->threads[io->count], err);
+		io->count += r == 0;
 	}
+	/* A guest may have hundreds of connections, each of which is watched: on a thread of their
+	 * own they cannot take the place of anything else. */
+	options.name = "sockets";
+	if (r == 0 && config->vsock_path)
+		r = io_thread_create(&options, &io->sockets, err);
+	if (r < 0)
+		return r;
 	log_line(LOG_LEVEL_DEBUG, "I/O engine: %s", io_thread_engine(io->threads[0]));
 	return 0;
 }
@@ -56,6 +62,7 @@ void machine_io_fini(struct machine_io *io)
 {
 	for (unsigned int i = 0; i < io->count; i++)
 		io_thread_destroy(io->threads[i]);
+	io_thread_destroy(io->sockets);
 	free(io->threads);
 	*io = (struct machine_io){0};
 }

@@ -348,7 +348,7 @@ static int add_vsock(struct machine_virtio *virtio, struct err *err)
 	if (listen(slot->listener.fd, SOMAXCONN) != 0)
 		return err_set_errno(err, errno, "--vsock %s", config->vsock_path);
 	options.name = slot->name;
-	options.io_thread = machine_io_thread(&virtio->io, slot->index);
+	options.io_thread = virtio->io.sockets;
 	options.listener = slot->listener.fd;
 	r = virtio_vsock_create(&options, &slot->device, err);
 	if (r < 0)

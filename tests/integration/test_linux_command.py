@@ -3,7 +3,7 @@
 that end in the midst of it.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, then names of cases (all of them by default).
+argv: the hull program, the program vsock_tool, then names of cases (all of them by default).
 """
 
 import shutil
@@ -21,7 +21,7 @@ PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 # What Hull picks modules from; the whole tree would take the host's memory.
 MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
            "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
-           "crypto", "lib")
+           "crypto", "lib", "net/vmw_vsock")
 
 CASES = {
     "statuses": """
@@ -152,6 +152,32 @@ command 117 --root $FILES/kernel -- true; said 'boot sector'
 command 117 --root $ROOT --modules $scratch/none -- true; said 'neither modules nor'
 command 117 --root $ROOT --modules $scratch/missing -- true; said 'No such file'
 """,
+    "sockets": """
+. $(dirname $0)/command_case.sh
+TOOL=$FILES/vsock_tool
+head -c 8388608 /dev/urandom >$scratch/random
+INPUT=$scratch/random
+# The guest calls; nobody is at the other port.
+$TOOL serve $scratch/vm_5000 & server=$!
+command 0 --vsock $scratch/vm --root $ROOT -- sh -c 'vsock_tool connect 5001 2>/dev/null && exit 9
+	vsock_tool connect 5000'
+cmp $out $INPUT || report "8 MiB came back as something else"
+wait $server || fail "the server on the host"
+[ ! -e $scratch/vm ] || fail "the socket is left"
+# The host calls, the guest has another number; over MMIO, on the other engine.
+INPUT=/dev/null
+$TOOL dial $scratch/vm 6000 <$scratch/random >$scratch/back 2>$scratch/dialled & dialler=$!
+command 0 --vsock $scratch/vm,cid=77 --root $ROOT --transport mmio --io-engine threads -- \\
+	vsock_tool echo 6000
+wait $dialler || fail "dial: $(cat $scratch/dialled)"
+cmp $scratch/back $scratch/random || fail "8 MiB came back as something else"
+# One who calls a guest that does not listen is told, and so is the second VM.
+"$HULL" run --timeout 60s $KERNEL --vsock $scratch/vm --root $ROOT -- sleep 8 2>/dev/null & hull=$!
+until [ -S $scratch/vm ]; do sleep 0.1; done
+command 117 --vsock $scratch/vm --root $ROOT -- true
+! timeout 4 $TOOL dial $scratch/vm 1 </dev/null || fail "somebody answered"
+wait $hull || fail "the VM with the socket ended with $?"
+""",
     "many": """
 . $(dirname $0)/command_case.sh
 for i in 1 2 3 4; do
@@ -174,13 +200,14 @@ def program(name):
     return found
 
 
-def make_root(image, scratch):
+def make_root(image, scratch, vsock_tool):
     tree = scratch / "root"
     for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
                       "tmp", "run", "scratch", "mnt"):
         (tree / directory).mkdir(parents=True)
     busybox = program("busybox")
     shutil.copy(busybox, tree / "bin/busybox")
+    shutil.copy(vsock_tool, tree / "bin")
     for applet in run(busybox, "--list").split():
         if applet != "busybox":
             (tree / "bin" / applet).symlink_to("busybox")
@@ -192,7 +219,7 @@ def make_root(image, scratch):
     shutil.rmtree(tree)
 
 
-def prepare(files, disks):
+def prepare(files, disks, vsock_tool):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
     source, target = Path(found["modules"]), files / "modules"
@@ -204,12 +231,14 @@ def prepare(files, disks):
             (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target / "kernel" / name)
     shutil.copy(source / "modules.builtin", target)
-    make_root(disks / "command-root", files)
+    shutil.copy(vsock_tool, files)
+    make_root(disks / "command-root", files, vsock_tool)
 
 
-def main(hull, *wanted):
+def main(hull, vsock_tool, *wanted):
     programs = [program(name) for name in HOST_PROGRAMS]
-    return Suite(hull, CASES, HALF, wanted, programs, ("ext4",)).run(prepare)
+    return Suite(hull, CASES, HALF, wanted, programs, ("ext4",)).run(
+        lambda files, disks: prepare(files, disks, vsock_tool))
 
 
 if __name__ == "__main__":
