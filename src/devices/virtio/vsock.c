@@ -92,21 +92,29 @@ static void write_packet(struct virtio_vsock *vsock, const struct vsock_header *
 	push_receive(vsock);
 }
 
+/* Of the next thing there is to send, at least a byte. */
+static bool fits(const struct virtio_vsock *vsock, uint64_t room)
+{
+	if (room <= VSOCK_HEADER_BYTES)
+		return room == VSOCK_HEADER_BYTES &&
+		       (vsock->reset_count ||
+			       !vsock_connection_wants_payload(TAILQ_FIRST(&vsock->ready)));
+	return true;
+}
+
 /* There is something to send, and a buffer. One too small for it goes back empty. */
 static void send_packet(struct virtio_vsock *vsock)
 {
 	uint64_t room = vsock->receive->writer.left_bytes;
-	struct vsock_connection *connection = TAILQ_FIRST(&vsock->ready);
 	struct vsock_header header;
 
-	if (room < VSOCK_HEADER_BYTES) {
+	if (!fits(vsock, room)) {
 		push_receive(vsock);
 	} else if (vsock->reset_count) {
 		take_reset(vsock, &header);
 		write_packet(vsock, &header);
-	} else if (room == VSOCK_HEADER_BYTES && vsock_connection_wants_payload(connection)) {
-		push_receive(vsock);
-	} else if (vsock_connection_send(connection, room - VSOCK_HEADER_BYTES, &header)) {
+	} else if (vsock_connection_send(
+			   TAILQ_FIRST(&vsock->ready), room - VSOCK_HEADER_BYTES, &header)) {
 		write_packet(vsock, &header);
 	}
 }

@@ -45,7 +45,6 @@ struct vsock_connection {
 	/* 5.10.6.3: free running */
 	uint32_t sent_bytes, guest_buf_alloc, guest_fwd_cnt;
 	uint32_t received_bytes, forwarded_bytes, told_fwd_cnt;
-	uint32_t buffer_head, buffer_tail; /* free running: "OK" counts here, not above */
 
 	char line[VSOCK_LINE_BYTES];
 	unsigned int line_bytes;
