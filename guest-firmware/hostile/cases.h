@@ -33,6 +33,7 @@ extern const struct hostile_group layout_group;   /* the same request over many 
 extern const struct hostile_group flight_group;   /* with hundreds of requests in flight */
 extern const struct hostile_group pci_group;      /* configuration space, BARs, MSI-X */
 extern const struct hostile_group net_group;      /* frames and commands of a NIC */
+extern const struct hostile_group socket_group;   /* packets of a socket device */
 extern const struct hostile_group other_group;    /* entropy, console, other disks */
 
 /* The first other device of that kind (its queues are up); NULL: none. hostile.c. */

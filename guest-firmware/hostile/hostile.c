@@ -31,6 +31,7 @@ static const struct hostile_group *const groups[] = {
 	&flight_group,
 	&pci_group,
 	&net_group,
+	&socket_group,
 	&other_group,
 };
 
@@ -131,6 +132,8 @@ static const char *missing_device(uint32_t needs, const struct virtio *device)
 		return "console";
 	if ((needs & NEED_NET) && !bystander_find(VIRTIO_NETWORK, false))
 		return "network";
+	if ((needs & NEED_SOCKET) && !bystander_find(VIRTIO_SOCKET, false))
+		return "socket";
 	if ((needs & NEED_READ_ONLY) && !bystander_find(VIRTIO_BLOCK, true))
 		return "read-only-disk";
 	return NULL;

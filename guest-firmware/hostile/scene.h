@@ -26,6 +26,7 @@
 #define NEED_READ_ONLY     0x4000 /* another disk, read-only */
 #define NEED_WRITABLE_DISK 0x8000
 #define NEED_NET           0x10000
+#define NEED_SOCKET        0x20000
 
 enum expect {
 	EXPECT_OK,          /* used, status 0 */

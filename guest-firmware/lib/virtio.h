@@ -14,6 +14,7 @@
 
 /* 5 */
 #define VIRTIO_NETWORK 1
+#define VIRTIO_SOCKET  19
 #define VIRTIO_BLOCK   2
 #define VIRTIO_CONSOLE 3
 #define VIRTIO_ENTROPY 4

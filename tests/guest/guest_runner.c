@@ -46,6 +46,7 @@ struct command {
 	char disk_options[DISKS_MAX][PATH_MAX];
 	unsigned int disk_count;
 	char link[128];
+	char sockets[64];
 	unsigned int count;
 	uint64_t file_bytes; /* of the option's file; 0: none */
 };
@@ -91,6 +92,14 @@ static const char *make_link(struct command *command)
 	return command->link;
 }
 
+/* "@sockets": the path of a socket device; hull removes it. */
+static const char *make_sockets(struct command *command)
+{
+	(void)snprintf(
+		command->sockets, sizeof(command->sockets), "/tmp/hull-sockets-%d", (int)getpid());
+	return command->sockets;
+}
+
 static void remove_disks(const struct command *command)
 {
 	for (unsigned int i = 0; i < command->disk_count; i++)
@@ -116,6 +125,8 @@ static void build_command(
 			option = make_disk(command, option);
 		} else if (strcmp(option, "@link") == 0) {
 			option = make_link(command);
+		} else if (strcmp(option, "@sockets") == 0) {
+			option = make_sockets(command);
 		} else if (option[0] == '@') {
 			(void)snprintf(command->file, sizeof(command->file), "%s/%s",
 				setup->firmware, option + 1);

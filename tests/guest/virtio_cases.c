@@ -9,12 +9,14 @@
 	{                                                                                         \
 		.group = "virtio", .name = "hostile over " way, .guest = "hostile",               \
 		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro", \
-			"--rng", "--hvc", "null", "--port=port=null", "-n", "@link"},             \
+			"--rng", "--hvc", "null", "--port=port=null", "-n", "@link", "--vsock",   \
+			"@sockets"},                                                              \
 		.words = "transport=" way, .status = 33, .lines = {                               \
 			"hostile: fact device " way " 2\n",                                       \
 			"hostile: fact device " way " 1\n",                                       \
 			"hostile: fact device " way " 4\n",                                       \
 			"hostile: fact device " way " 3\n",                                       \
+			"hostile: fact device " way " 19\n",                                      \
 			", 0 failed"                                                              \
 		}                                                                                 \
 	}
