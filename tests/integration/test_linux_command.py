@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE / "linux"))
 from harness import Suite, fetched, run  # noqa: E402
 
 HOST_PROGRAMS = ("script", "e2fsck")
-HALF = 3
+CASE_SECONDS = 300  # of a minute or two
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 # What Hull picks modules from; the whole tree would take the host's memory.
 MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
@@ -237,7 +237,8 @@ def prepare(files, disks, vsock_tool):
 
 def main(hull, vsock_tool, *wanted):
     programs = [program(name) for name in HOST_PROGRAMS]
-    return Suite(hull, CASES, HALF, wanted, programs, ("ext4",)).run(
+    return Suite(hull, CASES, len(CASES), wanted, programs, ("ext4",),
+                 case_seconds=CASE_SECONDS).run(
         lambda files, disks: prepare(files, disks, vsock_tool))
 
 
