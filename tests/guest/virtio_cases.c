@@ -15,8 +15,8 @@
 			"hostile: fact device " way " 2\n",                                       \
 			"hostile: fact device " way " 1\n",                                       \
 			"hostile: fact device " way " 4\n",                                       \
-			"hostile: fact device " way " 3\n",                                       \
 			"hostile: fact device " way " 19\n",                                      \
+			"hostile: fact device " way " 3\n",                                       \
 			", 0 failed"                                                              \
 		}                                                                                 \
 	}

@@ -146,21 +146,6 @@ check_guest
 expect lost; expect alive 1
 [ $(grep -c "hull: .*the link of tap '$TAP' is down" "$log") = 1 ] || fail "not one line about it"
 """,
-    "peers-come-and-go": """
-come_and_go()
-{
-	until [ -S /tmp/link ]; do sleep 0.2; done
-	while [ -S /tmp/link ]; do
-		"$HULL" run --timeout 4s $GUEST -n socket=/tmp/link -p quiet >/dev/null 2>&1
-		sleep 3
-	done
-}
-come_and_go &
-boot 0 $GUEST -n socket=/tmp/link,listen -p "$(words up,regains_link)"
-check_guest
-expect regained
-grep 'hull: NIC 0: the link of .* is down: its peer has closed it' "$log" || fail "not a line about it"
-""",
     "bridge": """
 ip link add hullbr0 type bridge || fail "no bridge"
 ip link set dev hullbr0 up
