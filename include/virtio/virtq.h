@@ -90,6 +90,17 @@ must_check bool virtq_flush(struct virtq *queue);
 must_check bool virtq_enable_notifications(struct virtq *queue);
 void virtq_disable_notifications(struct virtq *queue);
 
+/* As virtq_pop, but 0 only when the driver has been asked to notify and nothing came meanwhile. */
+must_check static inline int virtq_pop_or_ask(struct virtq *queue, struct chain **ret_chain)
+{
+	int r;
+
+	do
+		r = virtq_pop(queue, ret_chain);
+	while (r == 0 && virtq_enable_notifications(queue));
+	return r;
+}
+
 /* Would a pop find something? One read of guest memory; does not ask for notifications. */
 bool virtq_has_available(const struct virtq *queue);
 

@@ -39,9 +39,7 @@ int console_pop(struct virtio_console *console, unsigned int index, struct conso
 	if (!queue)
 		return 0;
 	virtq_disable_notifications(queue);
-	do
-		r = virtq_pop(queue, ret_chain);
-	while (r == 0 && virtq_enable_notifications(queue));
+	r = virtq_pop_or_ask(queue, ret_chain);
 	slice->left_bytes -= CHAIN_COST_BYTES;
 	if (r < 0)
 		virtio_device_break(&console->device, index, "an invalid queue");

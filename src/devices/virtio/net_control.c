@@ -179,9 +179,7 @@ void net_control_run(struct virtio_net *net, unsigned int queue)
 	for (unsigned int i = 0; i < COMMANDS_A_TURN && r > 0; i++) {
 		uint8_t ack;
 
-		do
-			r = virtq_pop(run, &chain);
-		while (r == 0 && virtq_enable_notifications(run));
+		r = virtq_pop_or_ask(run, &chain);
 		if (r <= 0)
 			break;
 		ack = obey(net, chain) < 0 ? ACK_ERROR : ACK_OK;

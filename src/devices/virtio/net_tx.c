@@ -101,9 +101,7 @@ static int next_frame(struct net_tx *tx)
 
 	if (tx->waiting)
 		return 1;
-	do
-		r = virtq_pop(queue, &chain);
-	while (r == 0 && virtq_enable_notifications(queue));
+	r = virtq_pop_or_ask(queue, &chain);
 	if (r <= 0)
 		return r;
 	if (read_frame(tx, chain))

@@ -76,15 +76,10 @@ static void fill(struct chain *chain, uint64_t bytes)
 /* 1: rng->waiting is the next chain; 0: none; -EPROTO. */
 static int next_chain(struct virtio_rng *rng, struct virtq *queue)
 {
-	int r;
-
 	if (rng->waiting)
 		return 1;
 	virtq_disable_notifications(queue);
-	do
-		r = virtq_pop(queue, &rng->waiting);
-	while (r == 0 && virtq_enable_notifications(queue));
-	return r;
+	return virtq_pop_or_ask(queue, &rng->waiting);
 }
 
 static void serve(struct virtio_rng *rng)

@@ -42,9 +42,7 @@ static int pop(struct virtio_vsock *vsock, unsigned int index, struct chain **re
 	if (!queue)
 		return 0;
 	virtq_disable_notifications(queue);
-	do
-		r = virtq_pop(queue, ret_chain);
-	while (r == 0 && virtq_enable_notifications(queue));
+	r = virtq_pop_or_ask(queue, ret_chain);
 	if (r < 0)
 		virtio_device_break(&vsock->device, index, "an invalid queue");
 	return r;
