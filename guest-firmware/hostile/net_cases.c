@@ -4,6 +4,7 @@
  * must make its round.
  */
 #include "cases.h"
+#include "trio.h"
 
 #include "board.h"
 #include "mmio.h"
@@ -11,8 +12,6 @@
 #define NET_RECEIVE  0
 #define NET_TRANSMIT 1
 #define NET_CONTROL  2
-#define RINGS        3
-#define RING_SIZE    16
 #define HEADER_BYTES 12
 #define FRAME_BYTES  60
 #define BUFFER_BYTES 2048
@@ -27,58 +26,25 @@
 #define F_MAC_ADDR  FEATURE(23)
 #define F_CONTROL   (F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN | F_MAC_ADDR | F_MQ)
 
-static struct vring rings[RINGS];
+static struct trio nic;
 static volatile uint8_t frame[HEADER_BYTES + FRAME_BYTES];
 static volatile uint8_t buffer[BUFFER_BYTES];
 
-static bool has_memory(void)
-{
-	for (unsigned int i = 0; i < RINGS; i++) {
-		if (!rings[i].areas[AREA_DESCRIPTOR])
-			rings[i].areas[AREA_DESCRIPTOR] = (uintptr_t)board_take(VRING_BYTES, 4096);
-		if (!rings[i].areas[AREA_DESCRIPTOR])
-			return false;
-	}
-	return true;
-}
-
 static bool nic_up(struct scene *scene, struct virtio *device, uint64_t features)
 {
-	if (!report_expect(scene->report, has_memory() && virtio_negotiate(device, features),
-		    "the NIC does not come up"))
-		return false;
-	for (uint16_t i = 0; i < RINGS; i++) {
-		vring_place(&rings[i], rings[i].areas[AREA_DESCRIPTOR], i, RING_SIZE, false, false);
-		vring_configure(&rings[i], device);
-		device->transport->enable(device, 1);
-	}
-	virtio_driver_ok(device);
-	return true;
+	return trio_up(&nic, scene, device, features, "NIC");
 }
 
 static void send(
 	struct virtio *device, uint16_t queue, const struct vring_buffer *buffers, uint16_t count)
 {
-	rings[queue].stride = count;
-	vring_add(&rings[queue], 0, buffers, count);
-	virtio_notify(device, queue);
+	trio_send(&nic, device, queue, 0, buffers, count);
 }
 
-/* It is used, or the device wants a reset. */
 static enum scene_result wait(
 	struct scene *scene, const struct virtio *device, uint16_t queue, uint32_t *ret_length)
 {
-	uint64_t start = board_clock();
-	uint16_t id;
-
-	do {
-		if (vring_take_used(&rings[queue], &id, ret_length))
-			return RESULT_USED;
-		if (device->transport->status(device) & STATUS_NEEDS_RESET)
-			return RESULT_BROKEN;
-	} while (!virtio_is_late(start));
-	report_expect(scene->report, false, "queue %u: neither completed nor NEEDS_RESET", queue);
-	return RESULT_NOTHING;
+	return trio_wait(&nic, scene, device, queue, ret_length);
 }
 
 static void fill_frame(void)
@@ -126,7 +92,7 @@ static void run_transmit(struct scene *scene, const struct hostile_case *self)
 {
 	const struct transmission *wanted = self->data;
 	struct virtio *device = bystander_find(VIRTIO_NETWORK, false)->device;
-	struct vring_buffer buffers[RING_SIZE];
+	struct vring_buffer buffers[TRIO_RING_SIZE];
 	uint64_t at = scene_place(scene, wanted->at);
 	uint32_t left = wanted->bytes, length = 0;
 	uint16_t count = 0;
@@ -142,7 +108,7 @@ static void run_transmit(struct scene *scene, const struct hostile_case *self)
 		buffers[count++] = (struct vring_buffer){
 			at + (wanted->bytes - left) % DATA_BYTES, part, false};
 		left -= part;
-	} while (left && count < RING_SIZE);
+	} while (left && count < TRIO_RING_SIZE);
 	buffers[count - 1].writable = wanted->writable;
 	send(device, NET_TRANSMIT, buffers, count);
 	if (wait(scene, device, NET_TRANSMIT, &length) == RESULT_USED)
@@ -160,19 +126,19 @@ static void run_receive(struct scene *scene, const struct hostile_case *self)
 
 	if (!nic_up(scene, device, features))
 		return;
-	rings[NET_RECEIVE].stride = 1;
+	nic.rings[NET_RECEIVE].stride = 1;
 	for (uint16_t i = 0; i < self->c; i++) {
 		const struct vring_buffer in = {
 			(uintptr_t)buffer, (uint32_t)(i + 1U == self->c ? self->b : self->a), true};
 
-		vring_add(&rings[NET_RECEIVE], i, &in, 1);
+		vring_add(&nic.rings[NET_RECEIVE], i, &in, 1);
 	}
 	virtio_notify(device, NET_RECEIVE);
 	fill_frame();
 	send(device, NET_TRANSMIT, &out, 1);
 	(void)wait(scene, device, NET_TRANSMIT, &length);
 	/* It is dropped, or arrives, or waits; a used length is never more than there was. */
-	for (uint16_t id; vring_take_used(&rings[NET_RECEIVE], &id, &length);)
+	for (uint16_t id; vring_take_used(&nic.rings[NET_RECEIVE], &id, &length);)
 		report_expect(scene->report, length <= (self->a > self->b ? self->a : self->b),
 			"%u bytes in a buffer of %lu", length, self->a);
 	check_round(scene, device);
@@ -194,7 +160,7 @@ static void run_receive_bad(struct scene *scene, const struct hostile_case *self
 	send(device, NET_TRANSMIT, &out, 1);
 	report_expect(
 		scene->report, virtio_wait_status(device, STATUS_NEEDS_RESET), "no NEEDS_RESET");
-	(void)vring_take_used(&rings[NET_RECEIVE], &(uint16_t){0}, &length);
+	(void)vring_take_used(&nic.rings[NET_RECEIVE], &(uint16_t){0}, &length);
 	check_round(scene, device);
 }
 

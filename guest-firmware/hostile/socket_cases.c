@@ -4,6 +4,7 @@
  * be refused, which is what a device does that works.
  */
 #include "cases.h"
+#include "trio.h"
 
 #include "board.h"
 #include "mmio.h"
@@ -11,8 +12,6 @@
 #define SOCKET_RECEIVE  0
 #define SOCKET_TRANSMIT 1
 #define SOCKET_EVENT    2
-#define RINGS           3
-#define RING_SIZE       16
 #define HEADER_BYTES    44
 #define BUFFER_BYTES    4096
 #define HOST_CID        2
@@ -35,31 +34,13 @@ struct packet { /* 5.10.6 */
 	uint32_t flags, buf_alloc, fwd_cnt;
 } __attribute__((packed));
 
-static struct vring rings[RINGS];
-/* Not the stage's memory, which other devices write to: they have another thread, and what orders
- * the two is this guest, of which a sanitizer of threads knows nothing. */
+static struct trio sockets;
 static volatile uint8_t buffer[BUFFER_BYTES];
 static volatile uint8_t outgoing[DATA_BYTES];
 
 static bool socket_up(struct scene *scene, struct virtio *device)
 {
-	bool has_memory = true;
-
-	for (unsigned int i = 0; i < RINGS; i++) {
-		if (!rings[i].areas[AREA_DESCRIPTOR])
-			rings[i].areas[AREA_DESCRIPTOR] = (uintptr_t)board_take(VRING_BYTES, 4096);
-		has_memory = has_memory && rings[i].areas[AREA_DESCRIPTOR];
-	}
-	if (!report_expect(scene->report, has_memory && virtio_negotiate(device, 0),
-		    "the socket device does not come up"))
-		return false;
-	for (uint16_t i = 0; i < RINGS; i++) {
-		vring_place(&rings[i], rings[i].areas[AREA_DESCRIPTOR], i, RING_SIZE, false, false);
-		vring_configure(&rings[i], device);
-		device->transport->enable(device, 1);
-	}
-	virtio_driver_ok(device);
-	return true;
+	return trio_up(&sockets, scene, device, 0, "socket device");
 }
 
 static void give(struct virtio *device, uint16_t queue, uint16_t slot, uint64_t address,
@@ -67,27 +48,13 @@ static void give(struct virtio *device, uint16_t queue, uint16_t slot, uint64_t 
 {
 	const struct vring_buffer piece = {address, length, writable};
 
-	rings[queue].stride = 1;
-	vring_add(&rings[queue], slot, &piece, 1);
-	virtio_notify(device, queue);
+	trio_send(&sockets, device, queue, slot, &piece, 1);
 }
 
 static bool wait(
 	struct scene *scene, const struct virtio *device, uint16_t queue, uint32_t *ret_length)
 {
-	uint64_t start = board_clock();
-	uint16_t id;
-
-	while (!vring_take_used(&rings[queue], &id, ret_length)) {
-		if (device->transport->status(device) & STATUS_NEEDS_RESET)
-			return false;
-		if (!virtio_is_late(start))
-			continue;
-		report_expect(
-			scene->report, false, "queue %u: neither completed nor NEEDS_RESET", queue);
-		return false;
-	}
-	return true;
+	return trio_wait(&sockets, scene, device, queue, ret_length) == RESULT_USED;
 }
 
 static struct packet make_packet(const struct virtio *device, uint16_t op)
@@ -161,7 +128,7 @@ static void run_packet(struct scene *scene, const struct hostile_case *self)
 	put_packet(&packet);
 	if (attack->hears)
 		give(device, SOCKET_RECEIVE, 0, (uintptr_t)buffer, sizeof(buffer), true);
-	for (uint16_t i = 0; i < RING_SIZE; i++) {
+	for (uint16_t i = 0; i < TRIO_RING_SIZE; i++) {
 		give(device, SOCKET_TRANSMIT, i, (uintptr_t)outgoing,
 			attack->bytes ? attack->bytes : HEADER_BYTES, attack->writable);
 		if (!wait(scene, device, SOCKET_TRANSMIT, &length))
@@ -207,7 +174,7 @@ static void run_flood(struct scene *scene, const struct hostile_case *self)
 		give(device, SOCKET_TRANSMIT, 0, (uintptr_t)outgoing, HEADER_BYTES, false);
 		/* The device stops taking packets at some point (5.10.6.1). */
 		for (unsigned int i = 0; i < 100000; i++) {
-			if (vring_take_used(&rings[SOCKET_TRANSMIT], &id, &length)) {
+			if (vring_take_used(&sockets.rings[SOCKET_TRANSMIT], &id, &length)) {
 				taken++;
 				break;
 			}
