@@ -1,6 +1,7 @@
 /* See config_command.h. */
 #include "config_command.h"
 
+#include "config_value.h"
 #include "config_words.h"
 #include "parse.h"
 
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUOTED              "'%.80s'"
 #define HOST_NAME_MAX_BYTES 64
 
 static int no_memory(struct err *err)
@@ -61,17 +61,6 @@ int config_command_set(
 	return r;
 }
 
-static int set_string(char **slot, const char *value, struct err *err)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return no_memory(err);
-	free(*slot);
-	*slot = copy;
-	return 0;
-}
-
 static int set_root_word(void *object, const char *name, const char *value, struct err *err)
 {
 	struct config *config = object;
@@ -100,7 +89,7 @@ int config_root_set(void *config, const char *value, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	return set_string(&all->root_path, text_string(&path), err);
+	return config_value_copy(&all->root_path, text_string(&path), err);
 }
 
 bool config_root_show(const void *config, struct text *text)
@@ -210,7 +199,7 @@ bool config_user_show(const void *config, struct text *text)
 	return true;
 }
 
-int config_host_name_set(void *config, const char *value, struct err *err)
+int config_host_name_set(void *field, const char *value, struct err *err)
 {
 	static const char allowed[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
@@ -220,14 +209,14 @@ int config_host_name_set(void *config, const char *value, struct err *err)
 		return err_set(err, EINVAL,
 			QUOTED " is not a host's name: 1 to %d letters, digits, dots or dashes",
 			value, HOST_NAME_MAX_BYTES);
-	return set_string(&((struct config *)config)->host_name, value, err);
+	return config_value_copy(field, value, err);
 }
 
-int config_directory_set(void *config, const char *value, struct err *err)
+int config_directory_set(void *field, const char *value, struct err *err)
 {
 	int r = check_absolute(value, err);
 
-	return r < 0 ? r : set_string(&((struct config *)config)->directory, value, err);
+	return r < 0 ? r : config_value_copy(field, value, err);
 }
 
 static int add_root_disk(struct config *config, struct err *err)

@@ -6,7 +6,7 @@
 #include "config.h"
 #include "text.h"
 
-/* Of --root, --env, --pass-env, --tmpfs, --user and --hostname; config: a struct config. */
+/* Of --root, --env, --pass-env, --tmpfs and --user; config: a struct config. */
 must_check int config_root_set(void *config, const char *value, struct err *err);
 bool config_root_show(const void *config, struct text *text);
 must_check int config_env_set(void *config, const char *value, struct err *err);
@@ -16,8 +16,9 @@ must_check int config_tmpfs_set(void *config, const char *value, struct err *err
 bool config_tmpfs_show(const void *config, unsigned int index, struct text *text);
 must_check int config_user_set(void *config, const char *value, struct err *err);
 bool config_user_show(const void *config, struct text *text);
-must_check int config_host_name_set(void *config, const char *value, struct err *err);
-must_check int config_directory_set(void *config, const char *value, struct err *err);
+/* Of --hostname and --cwd; field: a char *. */
+must_check int config_host_name_set(void *field, const char *value, struct err *err);
+must_check int config_directory_set(void *field, const char *value, struct err *err);
 
 /* Part of config_validate. */
 must_check int config_command_validate(struct config *config, struct err *err);

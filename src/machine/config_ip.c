@@ -1,6 +1,7 @@
 /* The address of the guest's first NIC, for kernels that read `ip=` (see config_net.h). */
 #include "config_net.h"
 
+#include "config_value.h"
 #include "parse.h"
 
 #include <arpa/inet.h>
@@ -49,23 +50,16 @@ static int parse_ip(const char *value, struct ip *ip)
 	return *value ? take_address(value + 1, strlen(value + 1), ip->gateway) : 0;
 }
 
-int config_ip_set(void *config, const char *value, struct err *err)
+int config_ip_set(void *field, const char *value, struct err *err)
 {
-	struct config *all = config;
 	struct ip ip;
-	char *copy;
 
 	if (strcmp(value, "auto") != 0 && parse_ip(value, &ip) < 0)
 		return err_set(err, EINVAL,
-			"'%.80s' is neither auto nor ADDRESS/PREFIX[,GATEWAY], as in "
-			"192.168.5.2/24,192.168.5.1",
+			QUOTED " is neither auto nor ADDRESS/PREFIX[,GATEWAY], as in "
+			       "192.168.5.2/24,192.168.5.1",
 			value);
-	copy = strdup(value);
-	if (!copy)
-		return err_set(err, ENOMEM, "out of memory");
-	free(all->ip);
-	all->ip = copy;
-	return 0;
+	return config_value_copy(field, value, err);
 }
 
 void config_ip_word(const char *ip_text, struct text *text)

@@ -2,6 +2,7 @@
 #include "config_net.h"
 
 #include "config_publish.h"
+#include "config_value.h"
 #include "config_words.h"
 #include "parse.h"
 
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-
-#define QUOTED "'%.80s'"
 
 static void net_fini(struct config_net *net)
 {
@@ -43,9 +42,7 @@ static int set_string(
 	if (length == 0 || length > length_max)
 		return err_set(err, EINVAL, "%s=" QUOTED " does not have 1 to %zu characters", name,
 			value, length_max);
-	free(*slot);
-	*slot = strdup(value);
-	return *slot ? 0 : err_set(err, ENOMEM, "out of memory");
+	return config_value_copy(slot, value, err);
 }
 
 static int set_number(unsigned int *field, const char *name, const char *value, unsigned int least,

@@ -19,7 +19,7 @@ must_check int config_nets_validate(const struct config *config, struct err *err
 /* The MAC address of the index-th NIC: its own, or one derived from the VM's UUID. */
 void config_net_mac(const struct config *config, unsigned int index, uint8_t ret_mac[6]);
 
-/* auto, or ADDRESS/PREFIX[,GATEWAY] (IPv4); config: a struct config. */
-must_check int config_ip_set(void *config, const char *value, struct err *err);
+/* auto, or ADDRESS/PREFIX[,GATEWAY] (IPv4); field: a char *. */
+must_check int config_ip_set(void *field, const char *value, struct err *err);
 /* The kernel's word for it: `ip=...`. */
 void config_ip_word(const char *ip_text, struct text *text);

@@ -1,6 +1,7 @@
 /* See config_port.h. */
 #include "config_port.h"
 
+#include "config_value.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -8,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-
-#define QUOTED "'%.80s'"
 
 static const struct place_word {
 	const char *word;
