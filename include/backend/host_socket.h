@@ -25,5 +25,12 @@ must_check int host_socket_address(
 must_check int host_socket_bind(
 	const char *path, int type, struct host_socket *ret_socket, struct err *err);
 
+/* A bound stream socket that others can connect to. */
+must_check int host_socket_listen(
+	const char *path, int backlog, struct host_socket *ret_socket, struct err *err);
+
 /* Removes the path if it is still this socket's. */
 void host_socket_unlink(const char *path, const struct host_socket *bound);
+
+/* The same, and closes the socket. */
+void host_socket_close(const char *path, struct host_socket *bound);

@@ -5,21 +5,19 @@
  */
 #include "machine_virtio.h"
 
-#include "fd.h"
-#include "host_socket.h"
 #include "log.h"
 #include "machine_disk.h"
 #include "machine_internal.h"
 #include "machine_io.h"
 #include "machine_net.h"
 #include "machine_ports.h"
+#include "machine_vsock.h"
 #include "msi.h"
 #include "shared_line.h"
 #include "size_watch.h"
 #include "virtio_mmio.h"
 #include "virtio_pci.h"
 #include "virtio_rng.h"
-#include "virtio_vsock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,9 +43,8 @@ struct virtio_slot {
 	struct machine_disk *disk;    /* owned; NULL: not a disk */
 	struct machine_ports *ports;  /* owned; NULL: not a console */
 	struct machine_net *net;      /* owned; NULL: not a NIC */
-	struct virtio_device *device; /* owned by disk, ports or net, else by the slot */
-	struct host_socket listener;  /* of the socket device */
-	bool has_listener;
+	struct machine_vsock *vsock;  /* owned; NULL: not a socket device */
+	struct virtio_device *device; /* owned by one of those, else by the slot */
 	bool has_transport;
 	struct virtio_pci pci;
 	struct virtio_mmio mmio;
@@ -246,12 +243,10 @@ static void destroy_slot(struct virtio_slot *slot)
 		machine_ports_destroy(slot->ports);
 	else if (slot->net)
 		machine_net_destroy(slot->net);
+	else if (slot->vsock)
+		machine_vsock_destroy(slot->vsock);
 	else if (slot->device)
 		slot->device->ops->destroy(slot->device);
-	if (slot->has_listener) {
-		host_socket_unlink(slot->virtio->machine->config->vsock_path, &slot->listener);
-		fd_close(&slot->listener.fd);
-	}
 	free(slot);
 }
 
@@ -330,31 +325,17 @@ static int add_rng(struct machine_virtio *virtio, struct err *err)
 
 static int add_vsock(struct machine_virtio *virtio, struct err *err)
 {
-	const struct config *config = virtio->machine->config;
 	struct virtio_slot *slot = add_slot(virtio, "socket device", 0, err);
-	struct virtio_vsock_options options = {
-		.gmem = &virtio->machine->gmem,
-		.guest_cid = config->vsock_cid,
-		.path = config->vsock_path,
-	};
+	struct virtio_fault_sink sink = {.broken = device_broken, .owner = slot};
 	int r;
 
 	if (!slot)
 		return -ENOMEM;
-	r = host_socket_bind(config->vsock_path, SOCK_STREAM, &slot->listener, err);
-	if (r < 0)
-		return err_prefix(err, r, "--vsock %s", config->vsock_path);
-	slot->has_listener = true;
-	if (listen(slot->listener.fd, SOMAXCONN) != 0)
-		return err_set_errno(err, errno, "--vsock %s", config->vsock_path);
-	options.name = slot->name;
-	options.io_thread = virtio->io.sockets;
-	options.listener = slot->listener.fd;
-	r = virtio_vsock_create(&options, &slot->device, err);
+	r = machine_vsock_create(
+		virtio->machine, slot->name, virtio->io.sockets, &sink, &slot->vsock, err);
 	if (r < 0)
 		return r;
-	slot->device->fault_sink = (struct virtio_fault_sink){
-		.broken = device_broken, .owner = slot};
+	slot->device = machine_vsock_device(slot->vsock);
 	return put_in_place(slot, err);
 }
 

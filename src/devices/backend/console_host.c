@@ -16,6 +16,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define CLIENTS_WAITING 4
+
 /* Those that block and that opening again gives the same object, and no other: the master side of a
  * pty would be a new pty. */
 static bool can_be_reopened(int fd)
@@ -115,17 +117,7 @@ int console_host_open_pty(struct console_host_pty *ret_pty, struct err *err)
 
 int console_host_listen(const char *path, struct host_socket *ret_socket, struct err *err)
 {
-	struct host_socket bound;
-	int r = host_socket_bind(path, SOCK_STREAM, &bound, err);
+	int r = host_socket_listen(path, CLIENTS_WAITING, ret_socket, err);
 
-	if (r < 0)
-		return err_prefix(err, r, "console socket '%s'", path);
-	if (listen(bound.fd, 4) != 0) {
-		r = err_set_errno(err, errno, "console socket '%s': cannot listen", path);
-		host_socket_unlink(path, &bound);
-		fd_close(&bound.fd);
-		return r;
-	}
-	*ret_socket = bound;
-	return 0;
+	return r < 0 ? err_prefix(err, r, "console socket '%s'", path) : 0;
 }

@@ -91,3 +91,26 @@ void host_socket_unlink(const char *path, const struct host_socket *bound)
 		status.st_dev == bound->device && status.st_ino == bound->inode)
 		(void)unlink(path); /* best effort: a stale one is replaced next time */
 }
+
+int host_socket_listen(
+	const char *path, int backlog, struct host_socket *ret_socket, struct err *err)
+{
+	struct host_socket bound;
+	int r = host_socket_bind(path, SOCK_STREAM, &bound, err);
+
+	if (r < 0)
+		return r;
+	if (listen(bound.fd, backlog) != 0) {
+		r = err_set_errno(err, errno, "cannot listen");
+		host_socket_close(path, &bound);
+		return r;
+	}
+	*ret_socket = bound;
+	return 0;
+}
+
+void host_socket_close(const char *path, struct host_socket *bound)
+{
+	host_socket_unlink(path, bound);
+	fd_close(&bound->fd);
+}

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#define PEERS_WAITING 4
+
 static int open_connected(const char *path, struct net **ret_net, struct err *err)
 {
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -32,16 +34,13 @@ static int open_connected(const char *path, struct net **ret_net, struct err *er
 static int open_listening(const char *path, struct net **ret_net, struct err *err)
 {
 	struct host_socket listener;
-	int r = host_socket_bind(path, SOCK_STREAM, &listener, err);
+	int r = host_socket_listen(path, PEERS_WAITING, &listener, err);
 
 	if (r < 0)
 		return r;
-	r = listen(listener.fd, 4) == 0 ? net_stream_create(-1, &listener, path, ret_net, err)
-	                                : err_set_errno(err, errno, "cannot listen");
-	if (r < 0) {
-		host_socket_unlink(path, &listener);
-		fd_close(&listener.fd);
-	}
+	r = net_stream_create(-1, &listener, path, ret_net, err);
+	if (r < 0)
+		host_socket_close(path, &listener);
 	return r;
 }
 

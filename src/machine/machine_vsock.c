@@ -1,0 +1,65 @@
+/* See machine_vsock.h. */
+#include "machine_vsock.h"
+
+#include "fd.h"
+#include "host_socket.h"
+#include "machine_internal.h"
+#include "virtio_vsock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct machine_vsock {
+	const char *path; /* the config's */
+	struct host_socket listener;
+	struct virtio_device *device; /* owned */
+};
+
+int machine_vsock_create(const struct machine *machine, const char *name,
+	struct io_thread *io_thread, const struct virtio_fault_sink *fault_sink,
+	struct machine_vsock **ret_vsock, struct err *err)
+{
+	const struct config *config = machine->config;
+	struct virtio_vsock_options options = {
+		.name = name,
+		.gmem = &machine->gmem,
+		.io_thread = io_thread,
+		.guest_cid = config->vsock_cid,
+		.path = config->vsock_path,
+	};
+	struct machine_vsock *vsock = calloc(1, sizeof(*vsock));
+	int r;
+
+	if (!vsock)
+		return err_set_errno(err, ENOMEM, "%s", name);
+	vsock->path = config->vsock_path;
+	r = host_socket_listen(vsock->path, SOMAXCONN, &vsock->listener, err);
+	if (r < 0) {
+		free(vsock);
+		return err_prefix(err, r, "--vsock %s", config->vsock_path);
+	}
+	options.listener = vsock->listener.fd;
+	r = virtio_vsock_create(&options, &vsock->device, err);
+	if (r < 0) {
+		machine_vsock_destroy(vsock);
+		return r;
+	}
+	vsock->device->fault_sink = *fault_sink;
+	*ret_vsock = vsock;
+	return 0;
+}
+
+struct virtio_device *machine_vsock_device(struct machine_vsock *vsock)
+{
+	return vsock->device;
+}
+
+void machine_vsock_destroy(struct machine_vsock *vsock)
+{
+	if (!vsock)
+		return;
+	if (vsock->device)
+		vsock->device->ops->destroy(vsock->device);
+	host_socket_close(vsock->path, &vsock->listener);
+	free(vsock);
+}
