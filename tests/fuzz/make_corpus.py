@@ -338,6 +338,31 @@ def net_frames():
     }.items()
 
 
+def socket_scripts():
+    """Operations of fuzz_vsock.c."""
+    def packet(op, ports, payload=b"", more=b"", shut=0, buffer=0x1000, forwarded=0):
+        flags = op | (0x10 if payload else 0)
+        head = bytes([1, flags, ports]) + (len(payload).to_bytes(2, "big") if payload else b"")
+        return (head + more + bytes([shut]) + buffer.to_bytes(2, "big")
+                + forwarded.to_bytes(2, "big") + (bytes([255]) + payload if payload else b""))
+
+    buffers, look, late = bytes([0, 200]) * 8, bytes([6]), bytes([7, 255]) * 2
+    client, port = bytes([3, 0x80]), 0x80 | 4 * 4
+    served = buffers + packet(1, 0)
+    yield "refused", buffers + packet(1, 4)
+    yield "served", served + packet(5, 0, b"hello") + bytes([5, 0, 4, 0, 5]) + b"world" + look
+    yield "shut", served + packet(4, 0, shut=3) + look + packet(3, 0)
+    yield "host_leaves", served + bytes([5, 0x80]) + look + packet(5, 0, b"late") + look
+    yield "draining", served + b"".join(packet(5, 0, bytes(8000)) for _ in range(8)) + packet(
+        4, 0, shut=3) + packet(3, 0) + late
+    yield "client", buffers + client + look + packet(2, port) + bytes([4, 0, 3]) + b"abc" + look
+    yield "client_is_late", buffers + bytes([3, 0]) + late + client + look + late
+    yield "no_buffers", b"".join(packet(1, 4) for _ in range(50)) + buffers
+    yield "small_buffers", bytes([0, 0, 0, 40, 0, 57]) + packet(1, 4)
+    yield "no_credit", buffers + packet(1, 0, buffer=0) + bytes([4, 0, 3]) + b"abc" + look + packet(
+        6, 0)
+
+
 def main():
     good = bzimage()
     for name, info in (("module", b"license=GPL\0depends=virtio,virtio_ring\0name=x\0"),
@@ -374,6 +399,8 @@ def main():
         write("virtio_pci", name, data)
     for name, data in net_frames():
         write("net_frames", name, data)
+    for name, data in socket_scripts():
+        write("vsock", name, data)
 
 
 if __name__ == "__main__":
