@@ -1,4 +1,5 @@
 /* The socket device against a driver that is faked and sockets that are real. */
+#include "clock.h"
 #include "fake_virtio_host.h"
 #include "virtio_vsock.h"
 #include "vsock_packet.h"
@@ -323,6 +324,44 @@ static void ignored_credit_is_reset(void **state)
 	finish(&fixture);
 }
 
+/* The guest has sent all, shut and forgotten the connection; its peer does not read. */
+static void reader_that_stops_gives_its_place(void **state)
+{
+	static uint8_t bytes[16384];
+	struct fixture fixture;
+	struct vsock_header header = {0};
+	uint32_t sent = 0, forwarded = 0;
+	int fd;
+
+	(void)state;
+	make(&fixture);
+	offer(&fixture, 256, 4096);
+	fd = connect_guest(&fixture);
+	while (BUFFER_BYTES - (sent - forwarded) >= sizeof(bytes)) {
+		header = packet(VSOCK_OP_RW, 1000, 52);
+		header.length = sizeof(bytes);
+		send_packet(&fixture, &header, bytes, sizeof(bytes));
+		sent += (uint32_t)sizeof(bytes);
+		while (fake_used_count(fixture.device, 0)) {
+			vsock_header_decode(fake_take(fixture.device, 0)->writable, &header);
+			assert_int_equal(header.op, VSOCK_OP_CREDIT_UPDATE);
+			forwarded = header.fwd_cnt;
+		}
+	}
+	header = packet(VSOCK_OP_SHUTDOWN, 1000, 52);
+	header.flags = VSOCK_SHUTDOWN_BOTH;
+	send_packet(&fixture, &header, NULL, 0);
+	send_op(&fixture, VSOCK_OP_RST, 52);
+	assert_non_null(fixture.io.timer);
+	assert_int_equal(poll_count, 2);
+	now_ns = fixture.io.timer->deadline_ns;
+	fake_expire(&fixture.io);
+	assert_null(fixture.io.timer);
+	assert_int_equal(poll_count, 1); /* the listener's */
+	(void)close(fd);
+	finish(&fixture);
+}
+
 /* Nothing is read from the host beyond what the guest has room for. */
 static void guest_credit_is_kept(void **state)
 {
@@ -455,6 +494,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_end_the_client),
 		cmocka_unit_test(silence_times_out),
 		cmocka_unit_test(ignored_credit_is_reset),
+		cmocka_unit_test(reader_that_stops_gives_its_place),
 		cmocka_unit_test(guest_credit_is_kept),
 		cmocka_unit_test(hostile_packets),
 		cmocka_unit_test(no_receive_buffers),

@@ -14,8 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define TIMEOUT_NS      (5 * NANOSECONDS_PER_SECOND)
-#define HOST_PORT_FIRST (UINT32_C(1) << 30)
+#define DRAIN_NS (60 * NANOSECONDS_PER_SECOND) /* without a byte: nobody reads any more */
 
 static struct vsock_bucket *bucket_of(
 	struct virtio_vsock *vsock, uint32_t guest_port, uint32_t host_port)
@@ -82,7 +81,7 @@ static void close_host(struct vsock_connection *connection)
 	connection->deadline_ns = 0;
 }
 
-static void release(struct vsock_connection *connection)
+void vsock_connection_release(struct vsock_connection *connection)
 {
 	close_host(connection);
 	leave_queue(connection);
@@ -92,7 +91,7 @@ static void release(struct vsock_connection *connection)
 }
 
 /* The guest is told. */
-static void fail(struct vsock_connection *connection)
+void vsock_connection_fail(struct vsock_connection *connection)
 {
 	close_host(connection);
 	connection->state = VSOCK_CLOSED;
@@ -128,6 +127,8 @@ static void forward(struct vsock_connection *connection)
 			host_takes_no_more(connection);
 		else if (count > 0)
 			connection->forwarded_bytes += (uint32_t)count;
+		if (connection->state == VSOCK_DRAINING)
+			connection->deadline_ns = connection->vsock->read_clock() + DRAIN_NS;
 	}
 	if (connection->forwarded_bytes - connection->told_fwd_cnt >= VSOCK_BUFFER_BYTES / 4)
 		connection->credit_due = true;
@@ -185,13 +186,13 @@ void vsock_connection_settle(struct vsock_connection *connection)
 	if (connection->state == VSOCK_FREE)
 		return;
 	if (connection->state == VSOCK_DRAINING && is_drained) {
-		release(connection);
+		vsock_connection_release(connection);
 		return;
 	}
 	/* 5.10.6.5: the answer to a shutdown of both directions is RST. */
 	if (connection->state == VSOCK_OPEN && is_drained &&
 		connection->shut_by_guest == VSOCK_SHUTDOWN_BOTH)
-		fail(connection);
+		vsock_connection_fail(connection);
 	poll_for(connection, wanted_events(connection));
 	if (!has_packet(connection)) {
 		leave_queue(connection);
@@ -201,89 +202,14 @@ void vsock_connection_settle(struct vsock_connection *connection)
 	}
 }
 
-/* The line is consumed up to its end and no further: what follows is the guest's. 1: complete. */
-static int read_line(struct vsock_connection *connection)
-{
-	char *line = connection->line;
-	size_t room = VSOCK_LINE_BYTES - connection->line_bytes;
-	char *begin = line + connection->line_bytes;
-	ssize_t count = recv(connection->fd, begin, room, MSG_PEEK | MSG_DONTWAIT);
-	const char *end;
-
-	if (count < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (count == 0)
-		return -EPIPE;
-	end = memchr(begin, '\n', (size_t)count);
-	if (end)
-		count = end + 1 - begin;
-	count = recv(connection->fd, begin, (size_t)count, MSG_DONTWAIT);
-	if (count <= 0)
-		return -EPIPE;
-	connection->line_bytes += (unsigned int)count;
-	if (end)
-		return 1;
-	return connection->line_bytes == VSOCK_LINE_BYTES ? -EMSGSIZE : 0;
-}
-
-static int parse_line(const struct vsock_connection *connection, uint32_t *ret_port)
-{
-	static const char word[] = "CONNECT ";
-	const unsigned int word_bytes = sizeof(word) - 1;
-	unsigned int end = connection->line_bytes - 1; /* the newline */
-	uint64_t port = 0;
-
-	if (end > word_bytes && connection->line[end - 1] == '\r')
-		end--;
-	if (end <= word_bytes || end > word_bytes + 10 ||
-		memcmp(connection->line, word, word_bytes) != 0)
-		return -EINVAL;
-	for (unsigned int i = word_bytes; i < end; i++) {
-		if (connection->line[i] < '0' || connection->line[i] > '9')
-			return -EINVAL;
-		port = port * 10 + (uint64_t)(connection->line[i] - '0');
-	}
-	if (port > UINT32_MAX)
-		return -ERANGE;
-	*ret_port = (uint32_t)port;
-	return 0;
-}
-
-static void know(struct vsock_connection *connection, uint32_t guest_port, uint32_t host_port)
+void vsock_connection_know(
+	struct vsock_connection *connection, uint32_t guest_port, uint32_t host_port)
 {
 	connection->guest_port = guest_port;
 	connection->host_port = host_port;
 	connection->is_known = true;
 	LIST_INSERT_HEAD(
 		bucket_of(connection->vsock, guest_port, host_port), connection, bucket_link);
-}
-
-static uint32_t choose_host_port(struct virtio_vsock *vsock, uint32_t guest_port)
-{
-	uint32_t port;
-
-	do {
-		port = vsock->next_host_port++;
-		if (vsock->next_host_port == UINT32_MAX)
-			vsock->next_host_port = HOST_PORT_FIRST;
-	} while (vsock_find(vsock, guest_port, port));
-	return port;
-}
-
-static void greet(struct vsock_connection *connection)
-{
-	int r = read_line(connection);
-	uint32_t port = 0;
-
-	if (r > 0)
-		r = parse_line(connection, &port) < 0 ? -EINVAL : 1;
-	if (r < 0) {
-		release(connection); /* the guest does not know of it */
-	} else if (r > 0) {
-		know(connection, port, choose_host_port(connection->vsock, port));
-		connection->state = VSOCK_REQUESTED;
-		connection->answer_op = VSOCK_OP_REQUEST;
-	}
 }
 
 static void host_ready(struct io_poll *poll, short revents)
@@ -293,7 +219,7 @@ static void host_ready(struct io_poll *poll, short revents)
 
 	poll->events = 0;
 	if (connection->state == VSOCK_GREETING) {
-		greet(connection);
+		vsock_client_ready(connection);
 	} else {
 		if (revents & (POLLIN | POLLHUP | POLLERR))
 			connection->readable = true;
@@ -305,8 +231,7 @@ static void host_ready(struct io_poll *poll, short revents)
 	vsock_run(vsock);
 }
 
-/* NULL: there are as many as may be. */
-static struct vsock_connection *take_free(struct virtio_vsock *vsock, int fd)
+struct vsock_connection *vsock_connection_take(struct virtio_vsock *vsock, int fd)
 {
 	struct vsock_connection *connection = TAILQ_FIRST(&vsock->free);
 	uint8_t *buffer;
@@ -356,24 +281,12 @@ void vsock_connection_request(struct virtio_vsock *vsock, const struct vsock_hea
 		vsock_add_reset(vsock, header->source_port, header->destination_port, header->type);
 		return;
 	}
-	connection = take_free(vsock, fd);
-	know(connection, header->source_port, header->destination_port);
+	connection = vsock_connection_take(vsock, fd);
+	vsock_connection_know(connection, header->source_port, header->destination_port);
 	take_credit(connection, header);
 	connection->state = VSOCK_OPEN;
 	connection->answer_op = VSOCK_OP_RESPONSE;
 	vsock_connection_settle(connection);
-}
-
-static void accepted_by_guest(struct vsock_connection *connection)
-{
-	char line[VSOCK_LINE_BYTES];
-	int length = snprintf(line, sizeof(line), "OK %u\n", connection->host_port);
-
-	connection->state = VSOCK_OPEN;
-	connection->deadline_ns = 0;
-	/* The first bytes of a socket have room. */
-	if (send(connection->fd, line, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL) != length)
-		fail(connection);
 }
 
 static void store(struct vsock_connection *connection, uint32_t length, struct chain *chain)
@@ -384,14 +297,14 @@ static void store(struct vsock_connection *connection, uint32_t length, struct c
 	if (length > VSOCK_BUFFER_BYTES - held_bytes(connection) ||
 		(connection->shut_by_guest & VSOCK_SHUTDOWN_SEND) ||
 		length > chain->reader.left_bytes) {
-		fail(connection);
+		vsock_connection_fail(connection);
 		return;
 	}
 	if (first > length)
 		first = length;
 	if (chain_read(chain, connection->buffer + at, first) < 0 ||
 		chain_read(chain, connection->buffer, length - first) < 0) {
-		fail(connection);
+		vsock_connection_fail(connection);
 		return;
 	}
 	connection->received_bytes += length;
@@ -407,8 +320,10 @@ static void reset_by_guest(struct vsock_connection *connection)
 		forget_ports(connection);
 		connection->answer_op = 0;
 		connection->state = VSOCK_DRAINING;
+		connection->deadline_ns = connection->vsock->read_clock() + DRAIN_NS;
+		vsock_arm_timer(connection->vsock);
 	} else {
-		release(connection);
+		vsock_connection_release(connection);
 	}
 }
 
@@ -431,7 +346,7 @@ static void receive_open(
 		forward(connection);
 		break;
 	default:
-		fail(connection);
+		vsock_connection_fail(connection);
 	}
 }
 
@@ -446,9 +361,9 @@ void vsock_connection_receive(
 		if (connection->state == VSOCK_OPEN)
 			receive_open(connection, header, chain);
 		else if (header->op == VSOCK_OP_RESPONSE && !connection->answer_op)
-			accepted_by_guest(connection);
+			vsock_client_accepted(connection);
 		else
-			fail(connection);
+			vsock_connection_fail(connection);
 	}
 	vsock_connection_settle(connection);
 }
@@ -534,22 +449,9 @@ bool vsock_connection_send(
 		connection->credit_due = false;
 	}
 	if (connection->state == VSOCK_CLOSED)
-		release(connection);
+		vsock_connection_release(connection);
 	vsock_connection_settle(connection);
 	return header->op != 0;
-}
-
-void vsock_client(struct virtio_vsock *vsock, int fd)
-{
-	struct vsock_connection *connection = take_free(vsock, fd);
-
-	if (!connection) {
-		fd_close(&fd);
-		return;
-	}
-	connection->state = VSOCK_GREETING;
-	connection->deadline_ns = vsock->read_clock() + TIMEOUT_NS;
-	vsock_connection_settle(connection);
 }
 
 uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns)
@@ -564,10 +466,11 @@ uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns)
 		if (connection->deadline_ns > now_ns) {
 			if (!next_ns || connection->deadline_ns < next_ns)
 				next_ns = connection->deadline_ns;
-		} else if (connection->state == VSOCK_GREETING || connection->answer_op) {
-			release(connection); /* the guest does not know of it */
+		} else if (connection->state == VSOCK_GREETING ||
+			   connection->state == VSOCK_DRAINING || connection->answer_op) {
+			vsock_connection_release(connection); /* the guest does not know of it */
 		} else {
-			fail(connection);
+			vsock_connection_fail(connection);
 			vsock_connection_settle(connection);
 		}
 	}
@@ -578,7 +481,7 @@ void vsock_connections_init(struct virtio_vsock *vsock)
 {
 	TAILQ_INIT(&vsock->free);
 	TAILQ_INIT(&vsock->ready);
-	vsock->next_host_port = HOST_PORT_FIRST;
+	vsock->next_host_port = VSOCK_HOST_PORT_FIRST;
 	for (unsigned int i = 0; i < VIRTIO_VSOCK_CONNECTIONS_MAX; i++) {
 		struct vsock_connection *connection = &vsock->connections[i];
 
@@ -593,5 +496,5 @@ void vsock_connections_close(struct virtio_vsock *vsock)
 {
 	for (unsigned int i = 0; i < VIRTIO_VSOCK_CONNECTIONS_MAX; i++)
 		if (vsock->connections[i].state != VSOCK_FREE)
-			release(&vsock->connections[i]);
+			vsock_connection_release(&vsock->connections[i]);
 }

@@ -9,9 +9,10 @@
 #include <sys/queue.h>
 #include <sys/un.h>
 
-#define VSOCK_BUFFER_BYTES (UINT32_C(64) << 10) /* our buf_alloc; a power of two */
-#define VSOCK_LINE_BYTES   32
-#define VSOCK_BUCKETS      256
+#define VSOCK_BUFFER_BYTES    (UINT32_C(64) << 10) /* our buf_alloc; a power of two */
+#define VSOCK_LINE_BYTES      32
+#define VSOCK_BUCKETS         256
+#define VSOCK_HOST_PORT_FIRST (UINT32_C(1) << 30) /* of clients */
 
 struct virtio_vsock;
 
@@ -30,7 +31,7 @@ struct vsock_connection {
 	enum vsock_state state;
 	int fd;
 	struct io_poll poll;
-	uint64_t deadline_ns; /* of VSOCK_GREETING and VSOCK_REQUESTED */
+	uint64_t deadline_ns; /* of VSOCK_GREETING, VSOCK_REQUESTED and VSOCK_DRAINING */
 	uint32_t guest_port, host_port;
 	bool is_known; /* found by its ports */
 
@@ -103,9 +104,21 @@ bool vsock_connection_send(
 bool vsock_connection_wants_payload(const struct vsock_connection *connection);
 /* After whatever happened: polls for what is of use now, queues for the guest, frees. */
 void vsock_connection_settle(struct vsock_connection *connection);
-void vsock_client(struct virtio_vsock *vsock, int fd);
+/* A place for a socket, which it owns from now on; NULL: there are as many as may be. */
+struct vsock_connection *vsock_connection_take(struct virtio_vsock *vsock, int fd);
+/* Found by these ports from now on. */
+void vsock_connection_know(
+	struct vsock_connection *connection, uint32_t guest_port, uint32_t host_port);
+/* It is over; and the guest is told that it is. */
+void vsock_connection_release(struct vsock_connection *connection);
+void vsock_connection_fail(struct vsock_connection *connection);
 /* Time-outs; returns the next deadline, 0: none. */
 uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns);
+
+/* vsock_client.c: somebody has come; has written; is let in. */
+void vsock_client(struct virtio_vsock *vsock, int fd);
+void vsock_client_ready(struct vsock_connection *connection);
+void vsock_client_accepted(struct vsock_connection *connection);
 
 /* vsock.c: packets for the guest, then from it, as far as they go. */
 void vsock_run(struct virtio_vsock *vsock);
