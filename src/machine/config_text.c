@@ -354,6 +354,25 @@ static bool show_timeout(const void *field, struct text *text)
 	return *(const uint64_t *)field != 0 && show_time(field, text);
 }
 
+static int set_control(void *field, const char *value, struct err *err)
+{
+	uint64_t fd;
+
+	if (parse_u64(value, INT_MAX, &fd) < 0)
+		return err_set(err, EINVAL, QUOTED " is not the number of a descriptor", value);
+	*(int *)field = (int)fd;
+	return 0;
+}
+
+static bool show_control(const void *field, struct text *text)
+{
+	int fd = *(const int *)field;
+
+	if (fd >= 0)
+		text_addf(text, "%d", fd);
+	return fd >= 0;
+}
+
 /* Of two or three words the one that value is, or -EINVAL. */
 static int choose(const char *const words[], int count, const char *value, struct err *err)
 {
@@ -591,6 +610,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_ON_REBOOT] = {FIELD(on_reboot), set_on_reboot, show_on_reboot, NULL},
 	[CONFIG_KEY_ON_PANIC] = {FIELD(on_panic), set_on_panic, show_on_panic, NULL},
 	[CONFIG_KEY_DEBUG_EXIT] = {FIELD(debug_exit), set_switch, show_switch, NULL},
+	[CONFIG_KEY_CONTROL] = {FIELD(control_fd), set_control, show_control, NULL},
 	[CONFIG_KEY_TIMING] = {FIELD(timing), set_switch, show_switch, NULL},
 };
 
