@@ -161,6 +161,7 @@ struct config {
 	enum config_on_reboot on_reboot;
 	enum config_on_panic on_panic;
 	bool debug_exit; /* isa-debug-exit at 0xf4 */
+	int control_fd;  /* inherited: a socket that controls the VM; -1: none */
 	bool timing;     /* report the time of each phase at the end */
 
 	/* A command in the guest, by an init of Hull's own; all of it is unused without one. */

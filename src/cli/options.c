@@ -461,6 +461,17 @@ const struct option option_table[] = {
 			   "there ends the VM with status 2N+1.",
 	},
 	{
+		.name = "control",
+		.group = OPTION_GROUP_HULL,
+		.key = CONFIG_KEY_CONTROL,
+		.commands = COMMAND_RUN,
+		.value = "FD",
+		.help = "an inherited socket that controls the VM",
+		.details = "What programs start VMs with, by libhull or without it: requests and "
+			   "answers are lines (docs/embedding.md). The VM ends when the other end "
+			   "of the socket does.",
+	},
+	{
 		.name = "timing",
 		.group = OPTION_GROUP_HULL,
 		.key = CONFIG_KEY_TIMING,

@@ -27,6 +27,7 @@ void config_init(struct config *config)
 		.io_thread_count = 1,
 		.io_engine = CONFIG_IO_ENGINE_AUTO,
 		.io_poll_us = CONFIG_IO_POLL_AUTO,
+		.control_fd = -1,
 		.grace_ns = UINT64_C(5000000000),
 		.on_reboot = CONFIG_ON_REBOOT_EXIT,
 		.on_panic = CONFIG_ON_PANIC_EXIT,

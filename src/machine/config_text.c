@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid.h>
@@ -248,6 +249,25 @@ static bool show_timeout(const void *field, struct text *text)
 	return *(const uint64_t *)field != 0 && config_time_show(field, text);
 }
 
+static int set_control(void *field, const char *value, struct err *err)
+{
+	uint64_t fd;
+
+	if (parse_u64(value, INT_MAX, &fd) < 0)
+		return err_set(err, EINVAL, QUOTED " is not the number of a descriptor", value);
+	*(int *)field = (int)fd;
+	return 0;
+}
+
+static bool show_control(const void *field, struct text *text)
+{
+	int fd = *(const int *)field;
+
+	if (fd >= 0)
+		text_addf(text, "%d", fd);
+	return fd >= 0;
+}
+
 static const char *const on_reboot_words[2] = {
 	[CONFIG_ON_REBOOT_EXIT] = "exit",
 	[CONFIG_ON_REBOOT_RESET] = "reset",
@@ -336,6 +356,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_GRACE] = {FIELD(grace_ns), config_time_set, config_time_show, NULL},
 	[CONFIG_KEY_ON_REBOOT] = {FIELD(on_reboot), set_on_reboot, show_on_reboot, NULL},
 	[CONFIG_KEY_ON_PANIC] = {FIELD(on_panic), set_on_panic, show_on_panic, NULL},
+	[CONFIG_KEY_CONTROL] = {FIELD(control_fd), set_control, show_control, NULL},
 	[CONFIG_KEY_DEBUG_EXIT] = {FIELD(debug_exit), config_switch_set, config_switch_show, NULL},
 	[CONFIG_KEY_TIMING] = {FIELD(timing), config_switch_set, config_switch_show, NULL},
 };

@@ -29,6 +29,12 @@ static void end_with(struct machine *machine, int exit_status)
 	loop_stop(&machine->loop);
 }
 
+void lifecycle_end(struct machine *machine, int exit_status)
+{
+	machine->must_end = true;
+	end_with(machine, exit_status);
+}
+
 static void end_by_signal(struct machine *machine)
 {
 	end_with(machine,
@@ -308,6 +314,11 @@ static void signal_received(void *owner, int signal)
 		sigabbrev_np(signal));
 	acpi_pm_press_power_button(&machine->power);
 	loop_timer_arm(&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
+}
+
+void lifecycle_signal(struct machine *machine, int signal)
+{
+	signal_received(machine, signal);
 }
 
 static void grace_expired(void *owner)

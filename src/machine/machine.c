@@ -328,12 +328,12 @@ static int run_guest(struct machine *machine, struct err *err)
 
 	machine->reset_wanted = false;
 	atomic_store(&machine->ending, false);
-	machine->loop.stopping = false;
 	if (load_guest(machine, err) < 0)
 		return EXIT_STATUS_INPUT;
 	if (vcpu_group_start(&machine->vcpus, err) < 0)
 		return EXIT_STATUS_HULL;
 	timeline_mark(&machine->timeline, TIMELINE_START);
+	machine_control_started(machine);
 	r = loop_run(&machine->loop);
 	if (r < 0) {
 		(void)err_set_errno(err, r, "waiting for events failed");
@@ -347,6 +347,8 @@ static int build_and_run(struct machine *machine, struct err *err)
 {
 	int status;
 
+	if (machine_control_create(machine, err) < 0)
+		return EXIT_STATUS_INPUT;
 	if (arch_cpu_features_check(machine->config->cpu_features, err) < 0)
 		return EXIT_STATUS_USAGE;
 	if (open_files(machine, err) < 0)
@@ -370,8 +372,10 @@ static int build_and_run(struct machine *machine, struct err *err)
 	for (;;) {
 		status = run_guest(machine, err);
 		vcpu_group_stop(&machine->vcpus);
-		if (!machine->reset_wanted)
+		if (!machine->reset_wanted || machine->must_end)
 			return status;
+		machine->is_held = false;
+		machine->loop.stopping = false;
 		/* Devices first: what is in flight ends in memory that is still there. */
 		reset_devices(machine);
 		destroy_guest(machine);
@@ -423,6 +427,7 @@ int machine_run(const struct config *config, struct err *err)
 		machine_command_show_console(machine->command);
 	if (config->timing)
 		report_timeline(machine);
+	machine_control_ended(machine, status, err);
 	destroy_devices(machine);
 	destroy_guest(machine);
 	lifecycle_fini(machine);

@@ -10,6 +10,7 @@
 #include "bus.h"
 #include "config.h"
 #include "console.h"
+#include "control_socket.h"
 #include "debug_exit.h"
 #include "gmem.h"
 #include "i8042.h"
@@ -39,6 +40,7 @@ struct machine {
 	struct loop loop;
 	struct signal_watch signals;
 	struct mailbox mailbox;
+	struct control_socket control;
 	struct loop_timer timeout;
 	struct loop_timer grace;
 	struct loop_timer delivery; /* of a command's output, once it has ended */
@@ -78,7 +80,10 @@ struct machine {
 	int exit_status;
 	int signal; /* the first that was received, 0: none */
 	bool panicked;
+	bool is_started; /* the guest has run */
+	bool is_held;    /* by the control socket's pause */
 	bool reset_wanted;
+	bool must_end;           /* whatever else happens in the same moment */
 	bool command_runs;       /* its init has said so, and not that it has ended */
 	bool command_ended;      /* exit_status is its own */
 	struct err end_sentence; /* empty after a plain end */
@@ -90,10 +95,20 @@ void lifecycle_fini(struct machine *machine);
 struct guest_end_sink lifecycle_guest_end_sink(struct machine *machine);
 void lifecycle_vcpu_ended(void *owner, const struct vcpu *vcpu, enum vcpu_end end);
 void lifecycle_console_quit(void *owner);
+/* As if Hull had got that signal. */
+void lifecycle_signal(struct machine *machine, int signal);
+/* At once, with no more ado. */
+void lifecycle_end(struct machine *machine, int exit_status);
 /* From the I/O thread. */
 void lifecycle_command_event(struct machine *machine, enum command_event event, uint32_t value);
 /* From a port's output thread. */
 void lifecycle_port_reader_gone(struct machine *machine, unsigned int port);
+
+/* machine_control.c: the control socket (--control); without one nothing happens. */
+must_check int machine_control_create(struct machine *machine, struct err *err);
+void machine_control_started(struct machine *machine);
+/* The last word, with the sentence about the end: the socket is closed. */
+void machine_control_ended(struct machine *machine, int status, const struct err *err);
 
 /* machine_console.c: the serial console. --console=null: none, and no UART either. */
 /* What a place of the config is to the backend; of CONFIG_CONSOLE_FD the caller sets input_fd. */

@@ -187,6 +187,16 @@ void vcpu_group_pause(struct vcpu_group *group)
 	command_group(group, VCPU_COMMAND_PAUSE);
 }
 
+void vcpu_group_wait_paused(struct vcpu_group *group)
+{
+	(void)pthread_mutex_lock(&group->lock);
+	for (unsigned int i = 0; i < group->vcpu_count; i++)
+		while (group->vcpus[i].state != VCPU_STATE_PAUSED &&
+			group->vcpus[i].state != VCPU_STATE_GONE)
+			(void)pthread_cond_wait(&group->changed, &group->lock);
+	(void)pthread_mutex_unlock(&group->lock);
+}
+
 void vcpu_group_resume(struct vcpu_group *group)
 {
 	command_group(group, VCPU_COMMAND_RUN);

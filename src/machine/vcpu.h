@@ -76,6 +76,8 @@ must_check int vcpu_group_start(struct vcpu_group *group, struct err *err);
 
 /* Any thread, does not wait: no vCPU enters the guest again, and those inside leave it. */
 void vcpu_group_pause(struct vcpu_group *group);
+/* Main thread, after a pause: returns when no vCPU runs, in the guest or in a device. */
+void vcpu_group_wait_paused(struct vcpu_group *group);
 void vcpu_group_resume(struct vcpu_group *group);
 
 /* Main thread: returns when every thread has ended. Safe at any stage, also twice. */
