@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int fail(struct hull_error *error, int code, int status, const char *format, va_list list)
+static __attribute__((format(printf, 4, 0))) int fail(
+	struct hull_error *error, int code, int status, const char *format, va_list list)
 {
 	code = code < 0 ? code : -code;
 	if (error) {

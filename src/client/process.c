@@ -16,8 +16,6 @@
 /* Standard descriptors of a harness may be closed: ours are never in their place. */
 #define FIRST_FD 10
 
-extern char **environ;
-
 static void close_one(int *fd)
 {
 	if (*fd >= 0)
@@ -169,9 +167,9 @@ int process_start(const char *const options[], const char *const command[],
 		(void)client_fail(error, r, "no sockets for a VM: %s", strerrordesc_np(-r));
 	(void)snprintf(control, sizeof(control), "--control=%d", ends.control[1]);
 	words = make_words(options, command, control);
-	if (r == 0 && !words)
+	if (!words)
 		r = client_fail(error, ENOMEM, "no memory for a VM's options");
-	if (r == 0)
+	else if (r == 0)
 		r = spawn(&ends, words, &process.pid, error);
 	free(words);
 	process.input = ends.input[0];
