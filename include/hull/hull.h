@@ -75,6 +75,8 @@ struct hull_match {
 /*
  * Waits until a POSIX extended regular expression matches what the console said since the last
  * match; the next call looks behind this one. ^ and $ are the ends of lines. ret_match may be NULL.
+ * $ matches at the end of a line and at that of what has come so far, as prompts want it: for a whole
+ * line write its newline.
  * Carriage returns and NULs of the console are left out. Of what nobody has looked at the last
  * MiB is kept. -EPIPE: the VM has ended without saying it.
  */

@@ -52,7 +52,7 @@ def is_hull(process):
 class Client(unittest.TestCase):
     def test_boots_to_its_end(self):
         with hull.VM(kernel=PROBE, debug_exit=True, memory="64M", cpus=2) as vm:
-            match = vm.expect("^probe: fact ram-bytes ([0-9]+)$", PATIENCE)
+            match = vm.expect("^probe: fact ram-bytes ([0-9]+)\n", PATIENCE)
             self.assertGreater(int(match[1]), 60 << 20)
             self.assertEqual(vm.expect("probe: ([0-9]+) passed, ([0-9]+) failed")[2], "0")
             self.assertEqual(vm.wait(PATIENCE), PASSED)

@@ -3,8 +3,8 @@
 
 On hardware KVM the cases run right here, as root, since they make interfaces; elsewhere in the
 emulated KVM host. argv: the hull program, then names of cases (all of them by default).
-HULL_TEST_TRANSFER_MIB: what the cases with checksums move in each direction; what guests move
-between each other is held in their memory, so no more than 128 there.
+HULL_TEST_TRANSFER_MIB: what the cases with checksums move in each direction;
+tap-all keeps it all in its capture.
 """
 
 import shutil
@@ -44,7 +44,7 @@ jobs_of_host=
 # words TESTS [ADDRESS [PEER]]: for the guest's command line.
 words()
 {
-	echo "quiet net_test=$1 net_own=192.168.77.${2:-2}/24 net_peer=192.168.77.${3:-1} net_megabytes=${TRANSFER_MIB:-${MEGABYTES:-4}}"
+	echo "quiet net_test=$1 net_own=192.168.77.${2:-2}/24 net_peer=192.168.77.${3:-1} net_megabytes=$(megabytes)"
 }
 
 # make_tap OPTION...: as an administrator would, for the user of hull.
@@ -55,15 +55,19 @@ make_tap()
 	ip link set dev $TAP up
 }
 
-# Servers on the host, one connection each: takes, and gives what it has got.
-start_servers()
+# serve_sums [WORD...]: takes a transfer, then sends another; keeps neither, but their sums. The words
+# stand before each program that uses the network.
+serve_sums()
 {
-	iperf3 -s -D >/dev/null 2>&1
 	# The nc of busybox ends when the other side ends its sending: nobody does before the last byte.
-	mkfifo /tmp/hold.$$
-	(nc -l -p 5001 <>/tmp/hold.$$ >/tmp/from_guest; nc -l -p 5002 </tmp/from_guest) &
+	mkfifo /tmp/hold.$$ /tmp/copy.$$
+	("$@" nc -l -p 5001 <>/tmp/hold.$$ | sha256sum >/tmp/served
+	sha256sum </tmp/copy.$$ >/tmp/sent &
+	dd if=/dev/urandom bs=64k count=$(($(megabytes) * 16)) 2>/dev/null | tee /tmp/copy.$$ |
+		"$@" nc -l -p 5002) &
 	jobs_of_host="$jobs_of_host $!"
 }
+megabytes() { echo "${TRANSFER_MIB:-${MEGABYTES:-4}}"; }
 
 # captured FILTER: the frames of the capture that it matches. Debian's tcpdump wants to become a user.
 captured()
@@ -81,10 +85,18 @@ check_guest()
 
 check_sums()
 {
-	sum=$(sed -n 's/^guest: sum \\([0-9a-f]*\\).*/\\1/p' "$log")
-	[ ${#sum} = 64 ] || fail "no sum"
-	expect received $sum
+	expect sum $(cut -c1-64 /tmp/served)
+	expect received $(cut -c1-64 /tmp/sent)
 }
+
+# The second guest, which has served the first: what each has sent is what the other has got.
+check_second()
+{
+	wait $second && grep "guest: served $(sum_after sum "$log")" /tmp/second &&
+		grep "guest: sent $(sum_after received "$log")" /tmp/second ||
+		fail "the second guest: $(cat /tmp/second)"
+}
+sum_after() { sed -n "s/^guest: $1 \\([0-9a-f]\\{64\\}\\).*/\\1/p" "$2" | grep . || echo no sum; }
 """
 
 CASES = {
@@ -93,7 +105,8 @@ make_tap
 # TCP makes segments as long as a millisecond of its pace: few are long on a slow host, unless asked.
 segments=/proc/sys/net/ipv4/tcp_min_tso_segs
 echo 44 >$segments
-start_servers
+iperf3 -s -D >/dev/null 2>&1
+serve_sums
 boot 0 $GUEST -c 2 -n tap=$TAP,mac=52:54:00:ab:cd:01,pcap=/tmp/cap -p "$(words up,ping_peer,properties,speed,checksums)" --transport pci
 check_guest; check_sums
 expect driver virtio_net; expect mac 52:54:00:ab:cd:01; expect mtu 1500; expect ping 3
@@ -108,14 +121,14 @@ echo 2 >$segments
 """,
     "mmio-threads": """
 make_tap
-start_servers
+serve_sums
 boot 0 $GUEST -c 2 -n tap=$TAP -p "$(words up,ping_peer,checksums)" --transport mmio --io-engine threads
 check_guest; check_sums
 expect done checksums
 """,
     "two-pairs": """
 make_tap multi_queue
-start_servers
+iperf3 -s -D >/dev/null 2>&1
 boot 0 $GUEST -c 2 -n tap=$TAP,queues=2 -p "$(words up,ping_peer,properties,channels,parallel)"
 check_guest
 expect channels Combined: 2; expect done parallel
@@ -132,8 +145,8 @@ expect mtu 9000; expect large ping 3
     "losses": """
 make_tap
 tc qdisc add dev $TAP root netem loss 2% delay 1ms || fail "no netem"
-start_servers
 MEGABYTES=2
+serve_sums
 boot 0 $GUEST -n tap=$TAP -p "$(words up,ping_peer,checksums)"
 check_guest; check_sums
 """,
@@ -153,9 +166,7 @@ ip link set dev hullbr0 up
 	-p "$(words up,ping_peer,serve 3 2)" &
 second=$!
 boot 0 $GUEST -n tap,bridge=hullbr0 -p "$(words up,ping_peer,checksums 2 3)"
-check_guest; check_sums
-wait $second || fail "the second guest: $(cat /tmp/second)"
-grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/second)"
+check_guest; check_second
 """,
     "stream-link": """
 "$HULL" run --timeout $LIMIT --console file=/tmp/second $GUEST -n socket=/tmp/link,listen \\
@@ -163,9 +174,7 @@ grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/seco
 second=$!
 until [ -S /tmp/link ]; do sleep 0.2; done
 boot 0 $GUEST -n socket=/tmp/link -p "$(words up,ping_peer,checksums 2 3)"
-check_guest; check_sums
-wait $second || fail "the second guest: $(cat /tmp/second)"
-grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/second)"
+check_guest; check_second
 [ ! -e /tmp/link ] || fail "the socket is left"
 """,
     "datagram-link": """
@@ -173,9 +182,7 @@ grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/seco
 	-p "$(words up,ping_peer,serve 3 2)" &
 second=$!
 boot 0 $GUEST -n socket=/tmp/right,peer=/tmp/left -p "$(words up,ping_peer,checksums 2 3)"
-check_guest; check_sums
-wait $second || fail "the second guest: $(cat /tmp/second)"
-grep "guest: served $sum" /tmp/second || fail "the second guest: $(cat /tmp/second)"
+check_guest; check_second
 """,
     "none": """
 boot 0 $GUEST -n none -p "$(words absent)"
