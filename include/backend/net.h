@@ -4,12 +4,13 @@
  * tap devices share with it: each frame has a virtio_net_hdr of 12 bytes in front (VIRTIO 1.2
  * 5.1.6). A backend that has none receives it as zeroes and ignores it when it sends.
  *
- * net_open to net_attach, net_detach and net_close on the main thread; in between everything is the
- * I/O thread's. Nothing is allocated after attach, and nothing blocks: whatever cannot be done now
- * is -EAGAIN. The program ignores SIGPIPE.
+ * net_open to net_attach, net_detach and net_close on the main thread; in between each pair is the
+ * I/O thread's that it was given to, and what concerns all of them is said to be any thread's.
+ * Offloads and the number of pairs are set by one thread. Nothing is allocated after attach, and
+ * nothing blocks: whatever cannot be done now is -EAGAIN. The program ignores SIGPIPE.
  *
  * The link is lost when an interface vanishes or a peer closes: the owner is told once. It may come
- * up again (a listening socket takes its next peer).
+ * up again (a listening socket takes its next peer; networks of several pairs have none of that).
  */
 #pragma once
 
@@ -83,8 +84,8 @@ struct net_ops {
 	int (*set_offloads)(struct net *net, unsigned int offloads);
 	/* I/O thread: so many pairs are in use. May be NULL. */
 	int (*set_pairs)(struct net *net, unsigned int count);
-	/* I/O thread: attached; the link is lost (descriptors are not polled any more); about to be
-	 * detached. Each may be NULL. */
+	/* I/O thread of the first pair: attached; the link is lost (descriptors are not polled any
+	 * more); about to be detached. Each may be NULL, and is where there are several pairs. */
 	void (*started)(struct net *net);
 	void (*lost)(struct net *net);
 	void (*stopping)(struct net *net);
@@ -94,10 +95,13 @@ struct net_ops {
 
 struct net_pair {
 	struct net *net;
-	int fd; /* [io] owned; -1: none */
+	struct io_thread *io_thread; /* [const] from attach */
+	int fd;                      /* [io] owned; -1: none */
 	struct io_poll polls[NET_DIRECTIONS];
 	bool waiting[NET_DIRECTIONS];
+	unsigned int changes[NET_DIRECTIONS]; /* of pairs, before the wait began */
 	bool again[NET_DIRECTIONS];
+	struct io_timer again_timer;
 };
 
 struct net {
@@ -110,15 +114,15 @@ struct net {
 	unsigned int mtu;              /* 0: not known */
 	unsigned int pair_count;
 	bool errors_pass;            /* what poll(2) calls an error is over once it was read */
-	struct io_thread *io_thread; /* from attach */
+	struct io_thread *io_thread; /* of the first pair, from attach */
 	struct net_events events;    /* from attach */
-	/* [atomic] by the I/O thread */
-	_Atomic bool link_up;
-	/* [io] */
+	_Atomic bool link_up;        /* [atomic] */
+	/* [atomic] by one thread: pairs that can carry frames, and how often their number began or
+	 * ceased to change: it is odd while it does. */
+	_Atomic unsigned int pairs_used, pairs_changes;
 	struct net_pair pairs[NET_PAIRS_MAX];
-	struct io_timer again_timer;
-	struct rate_limit limits[NET_DIRECTIONS];
-	struct pcap *pcap; /* owned; NULL: off */
+	struct rate_limit limits[NET_DIRECTIONS]; /* of all pairs together */
+	struct pcap *pcap;                        /* owned; NULL: off */
 };
 
 /* Opens, sets up, connects; a sentence tells what is wrong. options->fd is closed on failure. */
@@ -131,8 +135,9 @@ static inline void net_cleanup(struct net **net)
 	net_close(*net);
 }
 
-/* events is copied. */
-must_check int net_attach(struct net *net, struct io_thread *io_thread,
+/* threads: one for each pair, which its events come on; a lost link's on any of them. events is
+ * copied. */
+must_check int net_attach(struct net *net, struct io_thread *const *threads,
 	const struct net_events *events, struct err *err);
 /* Ends the capture. No event comes any more. */
 void net_detach(struct net *net);
@@ -145,10 +150,11 @@ static inline bool net_link_is_up(const struct net *net)
 	return atomic_load_explicit(&net->link_up, memory_order_relaxed);
 }
 
-/* --- On the I/O thread. --- */
+/* --- On the I/O thread of the pair. --- */
 
 /* As the ops of the same names, but: -ENOTCONN when there is no link (the owner has been told), and
- * -EINVAL is the only other error of net_send. */
+ * -EINVAL is the only other error of net_send. -EAGAIN while the number of pairs changes: no event
+ * follows, so whoever changes it gives all of them another turn behind it. */
 must_check ssize_t net_receive(
 	struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count);
 must_check int net_send(
@@ -164,6 +170,8 @@ void net_stop_waiting(struct net *net, unsigned int pair, enum net_direction dir
  * bytes are charged by net_receive and net_send. */
 must_check uint64_t net_limit_ns(struct net *net, enum net_direction direction);
 
-/* What the receiver takes from now on; those that the backend lacks are left out. */
+/* One I/O thread, always the same. What the receiver takes from now on; those that the backend
+ * lacks are left out. */
 must_check int net_set_offloads(struct net *net, unsigned int offloads);
+/* Likewise: the first so many pairs carry frames. */
 must_check int net_set_pairs(struct net *net, unsigned int count);

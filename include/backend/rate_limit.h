@@ -1,6 +1,7 @@
 /*
  * Token buckets for bytes and operations, kept as times: each bucket remembers when it will be full
- * again. Pure: the caller brings the time and owns the waiting.
+ * again. Pure: the caller brings the time and owns the waiting. Several threads may take from the
+ * same limit; what they take at the same time beyond it becomes debt.
  *
  * A request larger than a bucket is let through when the bucket is full and leaves a debt that
  * later requests wait for.
@@ -9,6 +10,7 @@
 
 #include "compiler.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,7 +23,7 @@ struct rate_limit_options {
 struct rate_bucket {
 	uint64_t rate; /* units per second, 0: no limit */
 	uint64_t burst_ns;
-	uint64_t full_ns; /* when it is full again */
+	_Atomic uint64_t full_ns; /* when it is full again */
 };
 
 struct rate_limit {

@@ -16,7 +16,7 @@
 
 struct virtio_net;
 
-/* Told on the I/O thread. code: why, a negative errno. */
+/* Told on an I/O thread. code: why, a negative errno. */
 struct virtio_net_sink {
 	void (*link_changed)(void *owner, bool up, int code);
 	void (*capture_ended)(void *owner, int code);
@@ -30,7 +30,9 @@ struct virtio_net_options {
 	bool antispoof;          /* frames with another source address are dropped */
 	struct net *backend;     /* borrowed; not attached to an I/O thread yet */
 	const struct gmem *gmem; /* borrowed, as are the others */
-	struct io_thread *io_thread;
+	/* At least one: the pairs are dealt out over them, commands are the first one's. */
+	struct io_thread *const *io_threads;
+	unsigned int io_thread_count;
 	struct virtio_fault_sink fault_sink;
 	struct virtio_net_sink sink;
 	uint64_t withheld_features;

@@ -382,9 +382,9 @@ const struct option option_table[] = {
 		.value = "N",
 		.default_value = "1",
 		.help = "threads that do the devices' I/O",
-		.details = "Devices are spread over them, and so are the queues of a disk, unless "
-			   "its requests depend on each other (rate limits, ephemeral writes, "
-			   "direct I/O on blocks larger than 512 bytes).",
+		.details = "Devices are spread over them, and so are the queue pairs of a NIC and "
+			   "the queues of a disk, unless its requests depend on each other (rate "
+			   "limits, ephemeral writes, direct I/O on blocks larger than 512 bytes).",
 	},
 	{
 		.name = "io-engine",

@@ -5,6 +5,7 @@
 #include "fd.h"
 #include "log.h"
 #include "machine_internal.h"
+#include "machine_io.h"
 #include "net_helper.h"
 #include "virtio_net.h"
 
@@ -57,6 +58,11 @@ static bool has_helper(const struct config_net *config)
 	return config->kind == CONFIG_NET_USER || config->kind == CONFIG_NET_PASST;
 }
 
+static unsigned int pair_count(const struct config_net *config)
+{
+	return config->queue_count ? config->queue_count : 1;
+}
+
 static int open_backend(
 	struct machine_net *net, const struct config_net *config, int helper_fd, struct err *err)
 {
@@ -68,7 +74,7 @@ static int open_backend(
 		.peer = config->peer,
 		.bridge = config->bridge,
 		.mtu = config->mtu,
-		.pairs = config->queue_count ? config->queue_count : 1,
+		.pairs = pair_count(config),
 		.pcap_path = config->pcap_path,
 		.rates = {[NET_RECEIVE] = {.bytes_per_second = config->rx_bytes_per_second,
 				  .burst_bytes = config->rx_burst_bytes},
@@ -108,15 +114,21 @@ static int create(struct machine_net *net, unsigned int number, struct virtio_ne
 }
 
 int machine_net_create(struct machine *machine, unsigned int number, const char *name,
-	struct io_thread *io_thread, const struct virtio_fault_sink *fault_sink,
+	const struct machine_io *io, unsigned int first, const struct virtio_fault_sink *fault_sink,
 	struct machine_net **ret_net, struct err *err)
 {
-	struct virtio_net_options options = {.io_thread = io_thread, .fault_sink = *fault_sink};
+	const unsigned int pairs = pair_count(&machine->config->nets[number]);
+	struct io_thread *threads[NET_PAIRS_MAX];
+	struct virtio_net_options options = {.io_threads = threads,
+		.io_thread_count = pairs < io->count ? pairs : io->count,
+		.fault_sink = *fault_sink};
 	struct machine_net *net = calloc(1, sizeof(*net));
 	int r;
 
 	if (!net)
 		return err_set_errno(err, ENOMEM, "%s", name);
+	for (unsigned int i = 0; i < options.io_thread_count; i++)
+		threads[i] = machine_io_thread(io, first + i);
 	net->machine = machine;
 	net->name = name;
 	r = create(net, number, &options, err);

@@ -10,11 +10,13 @@
 #include "virtio_device.h"
 
 struct machine;
+struct machine_io;
 struct machine_net;
 
-/* The number-th NIC of the machine's config. name: borrowed. */
+/* The number-th NIC of the machine's config, with its queue pairs spread over the I/O threads from
+ * first on. name: borrowed. */
 must_check int machine_net_create(struct machine *machine, unsigned int number, const char *name,
-	struct io_thread *io_thread, const struct virtio_fault_sink *fault_sink,
+	const struct machine_io *io, unsigned int first, const struct virtio_fault_sink *fault_sink,
 	struct machine_net **ret_net, struct err *err);
 /* Until the network is there, where a process of its own brings it up; 0 or why it cannot be. */
 must_check int machine_net_wait(struct machine_net *net, struct err *err);

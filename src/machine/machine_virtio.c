@@ -298,8 +298,8 @@ static int add_net(struct machine_virtio *virtio, unsigned int number, struct er
 
 	if (!slot)
 		return -ENOMEM;
-	r = machine_net_create(virtio->machine, number, slot->name,
-		machine_io_thread(&virtio->io, slot->index), &sink, &slot->net, err);
+	r = machine_net_create(virtio->machine, number, slot->name, &virtio->io, slot->index, &sink,
+		&slot->net, err);
 	if (r < 0)
 		return r;
 	slot->device = machine_net_device(slot->net);

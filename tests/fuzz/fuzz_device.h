@@ -222,6 +222,11 @@ void io_thread_call(struct io_thread *thread, void (*function)(void *context), v
 	function(context);
 }
 
+bool io_thread_is_current(const struct io_thread *thread)
+{
+	return thread == &fuzz_thread;
+}
+
 void io_timer_arm(struct io_thread *thread, struct io_timer *timer, uint64_t deadline_ns)
 {
 	(void)thread;

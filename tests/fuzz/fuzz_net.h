@@ -67,10 +67,10 @@ int net_set_pairs(struct net *net, unsigned int count)
 	return 0;
 }
 
-int net_attach(struct net *net, struct io_thread *io_thread, const struct net_events *events,
+int net_attach(struct net *net, struct io_thread *const *threads, const struct net_events *events,
 	struct err *err)
 {
-	(void)io_thread;
+	(void)threads;
 	(void)err;
 	net->events = *events;
 	return 0;
@@ -88,11 +88,13 @@ static const uint8_t fuzz_mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 /* Live, with the features of the mask among those offered. */
 static inline struct virtio_net *fuzz_start(uint64_t mask, bool antispoof)
 {
+	struct io_thread *thread = &fuzz_thread;
 	struct virtio_net_options options = {
 		.name = "NIC",
 		.antispoof = antispoof,
 		.backend = &fuzz_backend,
-		.io_thread = &fuzz_thread,
+		.io_threads = &thread,
+		.io_thread_count = 1,
 	};
 	struct virtio_net *net = NULL;
 	int r;

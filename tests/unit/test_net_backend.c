@@ -228,7 +228,7 @@ static void a_tap(void **state)
 	uint8_t header[HEADER] = {0}, frame[100];
 	struct iovec iov[2] = {{header, sizeof(header)}, {frame, sizeof(frame)}};
 	struct io_thread_options thread_options = {.name = "test"};
-	struct io_thread *thread;
+	struct io_thread *threads[2];
 	const struct net_events events = {.link_changed = count_link};
 	char *name;
 
@@ -249,11 +249,19 @@ static void a_tap(void **state)
 	options.bridge = "no-such-bridge";
 	assert_int_equal(net_open(&options, &other, &err), -ENODEV);
 	assert_non_null(strstr(err.text, "cannot be put into the bridge 'no-such-bridge'"));
-	assert_int_equal(io_thread_create(&thread_options, &thread, &err), 0);
-	assert_int_equal(net_attach(net, thread, &events, &err), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(io_thread_create(&thread_options, &threads[i], &err), 0);
+	assert_int_equal(net_attach(net, threads, &events, &err), 0);
 	make_frame(frame, sizeof(frame), 1);
 	/* On this thread, which is not the I/O thread: nothing runs there now. */
 	assert_int_equal(net_send(net, 0, iov, 2), 0);
+	assert_int_equal(net_send(net, 1, iov, 2), 0);
+	assert_int_equal(net_set_pairs(net, 1), 0);
+	assert_int_equal(net_send(net, 1, iov, 2), -EAGAIN);
+	assert_int_equal(net_receive(net, 1, iov, 2), -EAGAIN);
+	assert_true(net_link_is_up(net));
+	assert_int_equal(net_set_pairs(net, 2), 0);
+	assert_int_equal(net_send(net, 1, iov, 2), 0);
 	header[0] = 1;
 	header[1] = 1;    /* TCP over IPv4 in segments, */
 	header[4] = 0xff; /* ... of a size that is not in the frame */
@@ -261,7 +269,8 @@ static void a_tap(void **state)
 	header[7] = 0xff;
 	assert_int_equal(net_send(net, 0, iov, 2), -EINVAL);
 	net_detach(net);
-	io_thread_destroy(thread);
+	for (unsigned int i = 0; i < 2; i++)
+		io_thread_destroy(threads[i]);
 	net_close(net);
 }
 

@@ -509,7 +509,7 @@ static void a_flood_leaves_room_for_others(void **state)
 			uint32_t length;
 			uint16_t id;
 
-			io_thread_call(t.thread, nothing_on_io, NULL);
+			io_thread_call(t.threads[0], nothing_on_io, NULL);
 			while (driver_get_used(&t.drivers[RX_QUEUE], &id, &length)) {
 				assert_int_equal(length, HEADER + 60);
 				(void)add(RX_QUEUE, frames++ % 64, 100, true);

@@ -71,7 +71,8 @@ struct header_net {
 static struct {
 	struct header_net header;
 	struct net *backend;
-	struct io_thread *thread;
+	struct io_thread *threads[PAIRS];
+	unsigned int thread_count;
 	struct gmem gmem;
 	struct virtio_net *net;
 	struct virtio_device *device;
@@ -85,16 +86,22 @@ static struct {
 static inline ssize_t header_receive(
 	struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count)
 {
-	ssize_t r = readv(net->pairs[pair].fd, iov, (int)iov_count);
+	ssize_t r;
 
+	if (pair >= container_of(net, struct header_net, net)->pairs)
+		return -EBADFD; /* as a tap's queue that was detached */
+	r = readv(net->pairs[pair].fd, iov, (int)iov_count);
 	return r < 0 ? -errno : r == 0 ? -EPIPE : r;
 }
 
 static inline int header_send(
 	struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count)
 {
-	ssize_t r = writev(net->pairs[pair].fd, iov, (int)iov_count);
+	ssize_t r;
 
+	if (pair >= container_of(net, struct header_net, net)->pairs)
+		return -EBADFD;
+	r = writev(net->pairs[pair].fd, iov, (int)iov_count);
 	return r < 0 ? -errno : 0;
 }
 
@@ -139,7 +146,8 @@ static inline void make_header_backend(void)
 					       .receive_offloads = 0x3f,
 					       .send_offloads = 0x3f,
 					       .mtu = 9000,
-					       .pair_count = PAIRS}};
+					       .pair_count = PAIRS},
+		.pairs = PAIRS};
 	for (unsigned int i = 0; i < PAIRS; i++) {
 		make_pair(SOCK_SEQPACKET, fds);
 		t.header.net.pairs[i].net = &t.header.net;
@@ -209,7 +217,8 @@ static inline void count_capture_end(void *owner, int code)
 }
 
 /* options: NULL for the backend with everything. */
-static inline void start(struct net_options *options, bool antispoof, enum io_engine_choice engine)
+static inline void start_on(unsigned int threads, struct net_options *options, bool antispoof,
+	enum io_engine_choice engine)
 {
 	struct virtio_net_options net_options = {
 		.name = "NIC",
@@ -227,12 +236,15 @@ static inline void start(struct net_options *options, bool antispoof, enum io_en
 		make_backend(options);
 	else
 		make_header_backend();
-	assert_int_equal(io_thread_create(&thread_options, &t.thread, &err), 0);
+	t.thread_count = threads;
+	for (unsigned int i = 0; i < threads; i++)
+		assert_int_equal(io_thread_create(&thread_options, &t.threads[i], &err), 0);
 	t.gmem = (struct gmem){.region_count = 1,
 		.regions = {{.base = {MEMORY_BASE}, .size_bytes = MEMORY_BYTES, .fd = -1}}};
 	assert_int_equal(gmem_create(&t.gmem, &(struct gmem_options){0}, &err), 0);
 	t.memory = t.gmem.regions[0].host;
-	net_options.io_thread = t.thread;
+	net_options.io_threads = t.threads;
+	net_options.io_thread_count = threads;
 	net_options.backend = t.backend;
 	memcpy(net_options.mac, nic_mac, sizeof(nic_mac));
 	assert_int_equal(virtio_net_create(&net_options, &t.net, &err), 0);
@@ -241,11 +253,17 @@ static inline void start(struct net_options *options, bool antispoof, enum io_en
 		.used_buffer = count_used, .configuration_changed = count_config};
 }
 
+static inline void start(struct net_options *options, bool antispoof, enum io_engine_choice engine)
+{
+	start_on(1, options, antispoof, engine);
+}
+
 static inline void stop(void)
 {
 	t.device->ops->destroy(t.device);
 	net_close(t.backend);
-	io_thread_destroy(t.thread);
+	for (unsigned int i = 0; i < t.thread_count; i++)
+		io_thread_destroy(t.threads[i]);
 	gmem_destroy(&t.gmem);
 	for (unsigned int i = 0; i < PAIRS; i++) {
 		if (t.peers[i] >= 0)
@@ -322,7 +340,7 @@ static inline bool has_used(unsigned int queue)
 	return driver_get_used(&t.drivers[queue], &id, &length);
 }
 
-/* Returns when the I/O thread has come to rest at least once since. */
+/* Returns when each I/O thread has come to rest at least once since. */
 static inline void nothing_on_io(void *context)
 {
 	(void)context;
@@ -331,7 +349,8 @@ static inline void nothing_on_io(void *context)
 static inline void settle(void)
 {
 	for (unsigned int i = 0; i < 3; i++)
-		io_thread_call(t.thread, nothing_on_io, NULL);
+		for (unsigned int j = 0; j < t.thread_count; j++)
+			io_thread_call(t.threads[j], nothing_on_io, NULL);
 }
 
 static inline void wait_for(const _Atomic unsigned int *counter, unsigned int value)

@@ -38,6 +38,21 @@ ssize_t net_writev(int fd, const struct iovec *iov, unsigned int iov_count)
 	return r < 0 ? -errno : r;
 }
 
+/* --- Pairs that come and go under those who use them. --- */
+
+/* A pair that is not used cannot be read, written or polled, which is no reason to think that the
+ * interface is gone. Errors count when nothing has changed since before they could arise. */
+static bool may_use(const struct net *net, unsigned int pair, unsigned int *ret_changes)
+{
+	*ret_changes = atomic_load(&net->pairs_changes);
+	return !(*ret_changes & 1) && pair < atomic_load(&net->pairs_used);
+}
+
+static bool has_changed(const struct net *net, unsigned int changes)
+{
+	return atomic_load(&net->pairs_changes) != changes;
+}
+
 /* --- Waiting and the link; I/O thread. --- */
 
 static void poll_ready(struct net_pair *pair, enum net_direction direction, short revents)
@@ -46,7 +61,8 @@ static void poll_ready(struct net_pair *pair, enum net_direction direction, shor
 
 	pair->waiting[direction] = false;
 	if (!net->errors_pass && (revents & (POLLERR | POLLNVAL)) &&
-		!(revents & pair->polls[direction].events)) {
+		!(revents & pair->polls[direction].events) &&
+		!has_changed(net, pair->changes[direction])) {
 		net_link_lost(net, -ENODEV);
 		return;
 	}
@@ -67,7 +83,8 @@ void net_wait(struct net *net, unsigned int pair, enum net_direction direction)
 {
 	struct net_pair *waiter = &net->pairs[pair];
 
-	if (waiter->waiting[direction] || !net_link_is_up(net))
+	if (waiter->waiting[direction] || !net_link_is_up(net) ||
+		!may_use(net, pair, &waiter->changes[direction]))
 		return;
 	waiter->waiting[direction] = true;
 	waiter->polls[direction] = (struct io_poll){
@@ -76,7 +93,7 @@ void net_wait(struct net *net, unsigned int pair, enum net_direction direction)
 		.ready = direction == NET_RECEIVE ? receive_ready : send_ready,
 		.owner = waiter,
 	};
-	io_poll_start(net->io_thread, &waiter->polls[direction]);
+	io_poll_start(waiter->io_thread, &waiter->polls[direction]);
 }
 
 void net_stop_waiting(struct net *net, unsigned int pair, enum net_direction direction)
@@ -87,43 +104,48 @@ void net_stop_waiting(struct net *net, unsigned int pair, enum net_direction dir
 	if (!waiter->waiting[direction])
 		return;
 	waiter->waiting[direction] = false;
-	io_poll_cancel(net->io_thread, &waiter->polls[direction]);
+	io_poll_cancel(waiter->io_thread, &waiter->polls[direction]);
 }
 
 static void again_expired(struct io_timer *timer)
 {
-	struct net *net = timer->owner;
+	struct net_pair *pair = timer->owner;
+	struct net *net = pair->net;
 
-	for (unsigned int i = 0; i < net->pair_count; i++)
-		for (unsigned int j = 0; j < NET_DIRECTIONS; j++) {
-			if (!net->pairs[i].again[j])
-				continue;
-			net->pairs[i].again[j] = false;
-			net->events.ready(net->events.owner, i, (enum net_direction)j);
-		}
+	for (unsigned int i = 0; i < NET_DIRECTIONS; i++) {
+		if (!pair->again[i])
+			continue;
+		pair->again[i] = false;
+		net->events.ready(net->events.owner, (unsigned int)(pair - net->pairs),
+			(enum net_direction)i);
+	}
 }
 
 void net_again(struct net *net, unsigned int pair, enum net_direction direction)
 {
-	net->pairs[pair].again[direction] = true;
-	if (!net->again_timer.deadline_ns)
-		io_timer_arm(net->io_thread, &net->again_timer, NEXT_ROUND);
+	struct net_pair *waiter = &net->pairs[pair];
+
+	waiter->again[direction] = true;
+	if (!waiter->again_timer.deadline_ns)
+		io_timer_arm(waiter->io_thread, &waiter->again_timer, NEXT_ROUND);
 }
 
-static void stop_all_waiting(struct net *net)
+static void stop_pair(struct net_pair *pair)
 {
-	for (unsigned int i = 0; i < net->pair_count; i++) {
-		net_stop_waiting(net, i, NET_RECEIVE);
-		net_stop_waiting(net, i, NET_SEND);
-	}
+	struct net *net = pair->net;
+
+	net_stop_waiting(net, (unsigned int)(pair - net->pairs), NET_RECEIVE);
+	net_stop_waiting(net, (unsigned int)(pair - net->pairs), NET_SEND);
 }
 
+/* Pairs of other threads find out by themselves. */
 void net_link_lost(struct net *net, int code)
 {
-	if (!net_link_is_up(net))
+	if (!atomic_exchange(&net->link_up, false))
 		return;
-	stop_all_waiting(net);
-	atomic_store_explicit(&net->link_up, false, memory_order_relaxed);
+	for (unsigned int i = 0; i < net->pair_count; i++)
+		if (io_thread_is_current(net->pairs[i].io_thread))
+			stop_pair(&net->pairs[i]);
 	if (net->ops->lost)
 		net->ops->lost(net);
 	net->events.link_changed(net->events.owner, false, code);
@@ -133,6 +155,14 @@ void net_link_established(struct net *net)
 {
 	atomic_store_explicit(&net->link_up, true, memory_order_relaxed);
 	net->events.link_changed(net->events.owner, true, 0);
+}
+
+static int link_failed(struct net *net, unsigned int changes, int code)
+{
+	if (has_changed(net, changes))
+		return -EAGAIN;
+	net_link_lost(net, code);
+	return -ENOTCONN;
 }
 
 /* --- Frames; I/O thread. --- */
@@ -152,17 +182,18 @@ static void passed(struct net *net, enum net_direction direction, const struct i
 
 ssize_t net_receive(struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count)
 {
+	unsigned int changes;
 	ssize_t r;
 
 	if (!net_link_is_up(net))
 		return -ENOTCONN;
+	if (!may_use(net, pair, &changes))
+		return -EAGAIN;
 	r = net->ops->receive(net, pair, iov, iov_count);
 	if (r == -EAGAIN)
 		return r;
-	if (r < 0) {
-		net_link_lost(net, (int)r);
-		return -ENOTCONN;
-	}
+	if (r < 0)
+		return link_failed(net, changes, (int)r);
 	passed(net, NET_RECEIVE, iov, iov_count, (size_t)r);
 	return r;
 }
@@ -171,17 +202,19 @@ int net_send(struct net *net, unsigned int pair, struct iovec *iov, unsigned int
 {
 	bool is_recorded = net->pcap || rate_limit_is_on(&net->limits[NET_SEND]);
 	size_t bytes = is_recorded ? net_iov_bytes(iov, iov_count) : 0;
+	unsigned int changes;
 	int r;
 
 	if (!net_link_is_up(net))
 		return -ENOTCONN;
+	if (!may_use(net, pair, &changes))
+		return -EAGAIN;
 	r = net->ops->send(net, pair, iov, iov_count);
 	if (r == 0 && is_recorded)
 		passed(net, NET_SEND, iov, iov_count, bytes);
 	if (r == 0 || r == -EAGAIN || r == -EINVAL)
 		return r;
-	net_link_lost(net, r);
-	return -ENOTCONN;
+	return link_failed(net, changes, r);
 }
 
 uint64_t net_limit_ns(struct net *net, enum net_direction direction)
@@ -200,9 +233,16 @@ int net_set_offloads(struct net *net, unsigned int offloads)
 
 int net_set_pairs(struct net *net, unsigned int count)
 {
+	int r;
+
 	if (!net->ops->set_pairs || !net_link_is_up(net))
 		return 0;
-	return net->ops->set_pairs(net, count);
+	atomic_fetch_add(&net->pairs_changes, 1);
+	r = net->ops->set_pairs(net, count);
+	if (r == 0)
+		atomic_store(&net->pairs_used, count);
+	atomic_fetch_add(&net->pairs_changes, 1);
+	return r;
 }
 
 /* --- Main thread. --- */
@@ -271,28 +311,39 @@ static void start_on_io(void *context)
 		net->ops->started(net);
 }
 
-int net_attach(struct net *net, struct io_thread *io_thread, const struct net_events *events,
+int net_attach(struct net *net, struct io_thread *const *threads, const struct net_events *events,
 	struct err *err)
 {
 	int r = 0;
 
 	net->events = *events;
 	if (net->pcap)
-		r = pcap_attach(net->pcap, io_thread, pcap_failed, net, err);
+		r = pcap_attach(net->pcap, threads[0], pcap_failed, net, err);
 	if (r < 0)
 		return r;
-	net->io_thread = io_thread;
-	net->again_timer = (struct io_timer){.expired = again_expired, .owner = net};
-	io_thread_call(io_thread, start_on_io, net);
+	net->io_thread = threads[0];
+	for (unsigned int i = 0; i < net->pair_count; i++) {
+		net->pairs[i].io_thread = threads[i];
+		net->pairs[i].again_timer = (struct io_timer){
+			.expired = again_expired, .owner = &net->pairs[i]};
+	}
+	atomic_init(&net->pairs_used, net->pair_count);
+	io_thread_call(net->io_thread, start_on_io, net);
 	return 0;
+}
+
+static void stop_pair_on_io(void *context)
+{
+	struct net_pair *pair = context;
+
+	stop_pair(pair);
+	io_timer_cancel(pair->io_thread, &pair->again_timer);
 }
 
 static void stop_on_io(void *context)
 {
 	struct net *net = context;
 
-	stop_all_waiting(net);
-	io_timer_cancel(net->io_thread, &net->again_timer);
 	if (net->ops->stopping)
 		net->ops->stopping(net);
 }
@@ -301,6 +352,8 @@ void net_detach(struct net *net)
 {
 	if (!net->io_thread)
 		return;
+	for (unsigned int i = 0; i < net->pair_count; i++)
+		io_thread_call(net->pairs[i].io_thread, stop_pair_on_io, &net->pairs[i]);
 	io_thread_call(net->io_thread, stop_on_io, net);
 	if (net->pcap)
 		pcap_detach(net->pcap);

@@ -36,7 +36,7 @@ struct net_tap {
 	struct net net;
 	char name[IFNAMSIZ];
 	bool multi_queue;
-	unsigned int pairs_used; /* [io] descriptors attached to the interface */
+	unsigned int pairs_used; /* [io] of who sets it: descriptors attached to the interface */
 };
 
 static struct net_tap *to_tap(struct net *net)

@@ -40,39 +40,35 @@ struct pcap {
 	void (*failed)(void *owner, int code);
 	void *owner;
 	/* [io] */
-	uint8_t *buffers[2];
-	unsigned int filling; /* which of them */
-	size_t fill_bytes;
 	uint64_t position; /* in the file, of the next write */
 	struct io_operation write;
 	struct iovec write_iov;
-	bool is_writing;
-	bool has_ended;
-	bool is_stopping;
 	_Atomic uint64_t missed; /* [atomic] */
 
 	pthread_mutex_t lock;
 	pthread_cond_t stopped;
-	bool has_stopped; /* [lock] */
+	/* [lock] */
+	uint8_t *buffers[2]; /* the one that is not being filled: [io] */
+	unsigned int filling;
+	size_t fill_bytes;
+	bool is_writing;
+	bool is_asked; /* a message is on its way to the I/O thread */
+	bool has_ended;
+	bool is_stopping, has_stopped;
 };
-
-static void tell_stopped(struct pcap *pcap)
-{
-	(void)pthread_mutex_lock(&pcap->lock);
-	pcap->has_stopped = true;
-	(void)pthread_cond_signal(&pcap->stopped);
-	(void)pthread_mutex_unlock(&pcap->lock);
-}
 
 static void write_done(struct io_operation *operation);
 
+/* I/O thread, with the lock held. */
 static void write_on(struct pcap *pcap)
 {
 	if (pcap->is_writing)
 		return;
 	if (!pcap->fill_bytes || pcap->has_ended) {
-		if (pcap->is_stopping)
-			tell_stopped(pcap);
+		if (pcap->is_stopping) {
+			pcap->has_stopped = true;
+			(void)pthread_cond_signal(&pcap->stopped);
+		}
 		return;
 	}
 	pcap->write_iov = (struct iovec){pcap->buffers[pcap->filling], pcap->fill_bytes};
@@ -94,17 +90,42 @@ static void write_on(struct pcap *pcap)
 static void write_done(struct io_operation *operation)
 {
 	struct pcap *pcap = container_of(operation, struct pcap, write);
+	bool has_failed;
 
+	(void)pthread_mutex_lock(&pcap->lock);
 	pcap->is_writing = false;
-	if (operation->result < 0 && !pcap->has_ended) {
-		pcap->has_ended = true;
+	has_failed = operation->result < 0 && !pcap->has_ended;
+	pcap->has_ended |= has_failed;
+	(void)pthread_mutex_unlock(&pcap->lock);
+	if (has_failed)
 		pcap->failed(pcap->owner, (int)operation->result);
-	}
+	(void)pthread_mutex_lock(&pcap->lock);
 	write_on(pcap);
+	(void)pthread_mutex_unlock(&pcap->lock);
 }
 
-void pcap_add(struct pcap *pcap, const struct iovec *iov, unsigned int iov_count, size_t offset,
-	size_t length)
+static void write_asked(void *context)
+{
+	struct pcap *pcap = context;
+
+	(void)pthread_mutex_lock(&pcap->lock);
+	pcap->is_asked = false;
+	write_on(pcap);
+	(void)pthread_mutex_unlock(&pcap->lock);
+}
+
+/* With the lock held. Where no message can be sent now, the next frame or the end does it. */
+static void ask_for_write(struct pcap *pcap)
+{
+	if (io_thread_is_current(pcap->io_thread))
+		write_on(pcap);
+	else if (!pcap->is_writing && !pcap->is_asked)
+		pcap->is_asked = io_thread_post(pcap->io_thread, write_asked, pcap) == 0;
+}
+
+/* With the lock held. */
+static void add_record(struct pcap *pcap, const struct iovec *iov, unsigned int iov_count,
+	size_t offset, size_t length)
 {
 	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
 	struct record_header header = {
@@ -125,7 +146,15 @@ void pcap_add(struct pcap *pcap, const struct iovec *iov, unsigned int iov_count
 	memcpy(target, &header, sizeof(header));
 	(void)net_iov_read(iov, iov_count, offset, target + sizeof(header), length);
 	pcap->fill_bytes += sizeof(header) + length;
-	write_on(pcap);
+	ask_for_write(pcap);
+}
+
+void pcap_add(struct pcap *pcap, const struct iovec *iov, unsigned int iov_count, size_t offset,
+	size_t length)
+{
+	(void)pthread_mutex_lock(&pcap->lock);
+	add_record(pcap, iov, iov_count, offset, length);
+	(void)pthread_mutex_unlock(&pcap->lock);
 }
 
 uint64_t pcap_missed(const struct pcap *pcap)
@@ -201,8 +230,10 @@ static void stop_on_io(void *context)
 {
 	struct pcap *pcap = context;
 
+	(void)pthread_mutex_lock(&pcap->lock);
 	pcap->is_stopping = true;
 	write_on(pcap);
+	(void)pthread_mutex_unlock(&pcap->lock);
 }
 
 void pcap_detach(struct pcap *pcap)

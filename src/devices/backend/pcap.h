@@ -3,7 +3,8 @@
  * type Ethernet, whole frames. https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-03.txt
  *
  * Frames are copied into one of two buffers while the other one is being written by an operation of
- * the I/O thread: adding never waits. What finds no room is left out of the capture and counted.
+ * the I/O thread: adding never waits for it, and several threads may add; a record is one's, whole.
+ * What finds no room is left out of the capture and counted.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ must_check int pcap_attach(struct pcap *pcap, struct io_thread *io_thread,
 void pcap_detach(struct pcap *pcap);
 void pcap_close(struct pcap *pcap); /* NULL is fine */
 
-/* I/O thread: length bytes of the list, from offset on. */
+/* Any I/O thread: length bytes of the list, from offset on. */
 void pcap_add(struct pcap *pcap, const struct iovec *iov, unsigned int iov_count, size_t offset,
 	size_t length);
 /* Frames that found no room. */

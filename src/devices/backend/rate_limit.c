@@ -38,24 +38,30 @@ bool rate_limit_is_on(const struct rate_limit *limit)
 /* The earliest time at which the bucket holds as much, or is full. */
 static uint64_t ready_ns(const struct rate_bucket *bucket, uint64_t units)
 {
-	uint64_t cost, spare;
+	uint64_t cost, spare, full_ns;
 
 	if (!bucket->rate || !units)
 		return 0;
 	cost = cost_ns(bucket, units);
 	spare = cost < bucket->burst_ns ? bucket->burst_ns - cost : 0;
-	return bucket->full_ns > spare ? bucket->full_ns - spare : 0;
+	full_ns = atomic_load_explicit(&bucket->full_ns, memory_order_relaxed);
+	return full_ns > spare ? full_ns - spare : 0;
 }
 
 static void take(struct rate_bucket *bucket, uint64_t now_ns, uint64_t units)
 {
+	uint64_t old_ns, full_ns;
+
 	if (!bucket->rate || !units)
 		return;
-	if (bucket->full_ns < now_ns)
-		bucket->full_ns = now_ns;
-	bucket->full_ns += cost_ns(bucket, units);
-	if (bucket->full_ns - now_ns > TIME_MAX_NS)
-		bucket->full_ns = now_ns + TIME_MAX_NS;
+	old_ns = atomic_load_explicit(&bucket->full_ns, memory_order_relaxed);
+	do {
+		full_ns = old_ns < now_ns ? now_ns : old_ns;
+		full_ns += cost_ns(bucket, units);
+		if (full_ns - now_ns > TIME_MAX_NS)
+			full_ns = now_ns + TIME_MAX_NS;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&bucket->full_ns, &old_ns, full_ns, memory_order_relaxed, memory_order_relaxed));
 }
 
 uint64_t rate_limit_take(struct rate_limit *limit, uint64_t now_ns, uint64_t bytes)

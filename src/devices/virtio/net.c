@@ -41,7 +41,7 @@ static void net_read_config(
 	struct virtio_device *device, uint32_t offset, void *bytes, uint32_t size)
 {
 	const struct virtio_net *net = to_net(device);
-	const uint16_t words[] = {net->status, (uint16_t)net->pair_count, net->mtu};
+	const uint16_t words[] = {atomic_load(&net->status), (uint16_t)net->pair_count, net->mtu};
 	uint8_t config[CONFIG_BYTES];
 
 	memcpy(config, net->mac, sizeof(net->mac));
@@ -67,13 +67,14 @@ void net_set_mac(struct virtio_net *net, const uint8_t mac[6])
 
 static void change_status(struct virtio_device *device, void *status)
 {
-	to_net(device)->status = *(const uint16_t *)status;
+	atomic_store(&to_net(device)->status, *(const uint16_t *)status);
 }
 
 /* A link that is there again may lead elsewhere: the driver is asked to say where it is. */
 static void show_link(struct virtio_net *net)
 {
-	bool is_up = net_link_is_up(net->backend), was_up = net->status & VIRTIO_NET_S_LINK_UP;
+	bool is_up = net_link_is_up(net->backend),
+	     was_up = atomic_load(&net->status) & VIRTIO_NET_S_LINK_UP;
 	uint16_t status = is_up ? VIRTIO_NET_S_LINK_UP : 0;
 
 	if (is_up == was_up)
@@ -84,12 +85,16 @@ static void show_link(struct virtio_net *net)
 	virtio_device_change_config(&net->device, change_status, &status);
 }
 
+static void end_announcement(struct virtio_device *device, void *context)
+{
+	(void)context;
+	atomic_fetch_and(&to_net(device)->status, (uint16_t)~VIRTIO_NET_S_ANNOUNCE);
+}
+
 void net_announced(struct virtio_net *net)
 {
-	uint16_t status = net->status & (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
-
-	if (status != net->status)
-		virtio_device_change_config(&net->device, change_status, &status);
+	if (atomic_load(&net->status) & VIRTIO_NET_S_ANNOUNCE)
+		virtio_device_change_config(&net->device, end_announcement, NULL);
 }
 
 /* --- Offloads and pairs --- */
@@ -124,31 +129,37 @@ int net_apply_offloads(struct virtio_net *net, uint64_t features)
 	return net_set_offloads(net->backend, offloads);
 }
 
-/* Not at once: this may be called from within a turn of a queue. */
+/* A turn of every queue, on whatever thread it is, as if its driver had asked for one; not at once:
+ * this may be called from within a turn. */
 static void restart(struct virtio_net *net)
 {
-	for (unsigned int i = 0; i < net->pairs_used; i++) {
-		net_again(net->backend, i, NET_RECEIVE);
-		net_again(net->backend, i, NET_SEND);
+	for (unsigned int i = 0; i < net->pair_count; i++) {
+		virtio_device_notify(&net->device, net_rx_queue(i));
+		virtio_device_notify(&net->device, net_tx_queue(i));
 	}
 }
 
+/* A pair that is not used any more may be waiting still: its next turn, the last, does nothing. */
 int net_use_pairs(struct virtio_net *net, unsigned int count)
 {
 	int r = net_set_pairs(net->backend, count);
 
-	if (r < 0)
-		return r;
-	net->pairs_used = count;
-	for (unsigned int i = count; i < net->pair_count; i++) {
-		net_stop_waiting(net->backend, i, NET_RECEIVE);
-		net_stop_waiting(net->backend, i, NET_SEND);
-	}
-	restart(net);
-	return 0;
+	if (r == 0)
+		atomic_store(&net->pairs_used, count);
+	restart(net); /* meanwhile the backend may have put a pair off */
+	return r;
 }
 
-/* --- The queues; I/O thread --- */
+void net_publish_wants(struct virtio_net *net)
+{
+	(void)pthread_mutex_lock(&net->wants_lock);
+	net->wants.filter = net->filter;
+	memcpy(net->wants.mac, net->mac, sizeof(net->mac));
+	atomic_fetch_add(&net->wants_generation, 1);
+	(void)pthread_mutex_unlock(&net->wants_lock);
+}
+
+/* --- The queues; I/O threads --- */
 
 static unsigned int control_queue(const struct virtio_net *net)
 {
@@ -165,6 +176,7 @@ static int net_activate(struct virtio_device *device)
 	                                 ? NET_VNET_HEADER_BYTES + NET_FRAME_MAX
 	                                 : mtu + OVERHEAD_BYTES;
 	net_filter_reset(&net->filter, net_accepted(net, VIRTIO_NET_F_CTRL_VLAN));
+	net_publish_wants(net);
 	/* A backend that cannot now has no link, and is asked again when it has. */
 	(void)!net_apply_offloads(net, device->accepted_features);
 	return net_use_pairs(net, 1);
@@ -200,7 +212,17 @@ static void forget_driver(struct virtio_device *device, void *context)
 
 	(void)context;
 	memcpy(net->mac, net->own_mac, sizeof(net->mac));
-	net->status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
+	atomic_fetch_and(&net->status, (uint16_t)~VIRTIO_NET_S_ANNOUNCE);
+}
+
+/* Nobody receives; what comes until somebody does needs no offload. */
+static void forget_all(struct virtio_net *net)
+{
+	(void)!net_apply_offloads(net, 0);
+	atomic_store(&net->pairs_used, 0);
+	if (memcmp(net->mac, net->own_mac, sizeof(net->mac)) != 0 ||
+		(atomic_load(&net->status) & VIRTIO_NET_S_ANNOUNCE))
+		virtio_device_change_config(&net->device, forget_driver, NULL);
 }
 
 static void net_quiesce(struct virtio_device *device, unsigned int queue)
@@ -208,16 +230,11 @@ static void net_quiesce(struct virtio_device *device, unsigned int queue)
 	struct virtio_net *net = to_net(device);
 
 	for (unsigned int i = 0; i < device->queue_count; i++)
-		if (queue == VIRTIO_QUEUES_MAX || queue == i)
+		if (queue == i || (queue == VIRTIO_QUEUES_MAX &&
+					  io_thread_is_current(device->queues[i].io_thread)))
 			stop_queue(net, i);
-	if (queue == VIRTIO_QUEUES_MAX) {
-		/* Nobody receives; what comes until somebody does needs no offload. */
-		(void)!net_apply_offloads(net, 0);
-		net->pairs_used = 0;
-		if (memcmp(net->mac, net->own_mac, sizeof(net->mac)) != 0 ||
-			(net->status & VIRTIO_NET_S_ANNOUNCE))
-			virtio_device_change_config(device, forget_driver, NULL);
-	}
+	if (queue == VIRTIO_QUEUES_MAX && io_thread_is_current(device->io_thread))
+		forget_all(net);
 	virtio_device_quiesced(device, queue);
 }
 
@@ -295,6 +312,7 @@ static void release(struct virtio_net *net)
 		net_rx_fini(&net->rx[i]);
 	free(net->rx);
 	free(net->tx);
+	(void)pthread_mutex_destroy(&net->wants_lock);
 	free(net->name);
 	free(net);
 }
@@ -316,7 +334,14 @@ static uint64_t offered_features(const struct virtio_net *net)
 	return features;
 }
 
-static int create_queues(struct virtio_net *net)
+/* Without MQ the control queue is where the second pair would be (5.1.2): that pair is on the
+ * device's thread as well, so commands are obeyed there, wherever they come from. */
+static struct io_thread *choose_thread(const struct virtio_net_options *options, unsigned int pair)
+{
+	return options->io_threads[(pair + 1) % options->io_thread_count];
+}
+
+static int create_queues(struct virtio_net *net, const struct virtio_net_options *options)
 {
 	int r = 0;
 
@@ -325,6 +350,8 @@ static int create_queues(struct virtio_net *net)
 	if (!net->rx || !net->tx)
 		return -ENOMEM;
 	for (unsigned int i = 0; r == 0 && i < net->pair_count; i++) {
+		net->device.queues[net_rx_queue(i)].io_thread = choose_thread(options, i);
+		net->device.queues[net_tx_queue(i)].io_thread = choose_thread(options, i);
 		r = net_rx_init(&net->rx[i], net, i);
 		net_tx_init(&net->tx[i], net, i);
 	}
@@ -341,7 +368,7 @@ static int init(struct virtio_net *net, const struct virtio_net_options *options
 	net->mtu = (uint16_t)(options->mtu ? options->mtu : options->backend->mtu);
 	net->antispoof = options->antispoof;
 	net->sink = options->sink;
-	net->status = net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0;
+	atomic_init(&net->status, net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0);
 	net->device.ops = &net_ops;
 	net->device.name = net->name;
 	net->device.device_id = VIRTIO_ID_NETWORK;
@@ -350,11 +377,11 @@ static int init(struct virtio_net *net, const struct virtio_net_options *options
 	net->device.queue_size_max = NET_QUEUE_SIZE;
 	net->device.queues[control].config.size_max = NET_CONTROL_SIZE;
 	net->device.gmem = options->gmem;
-	net->device.io_thread = options->io_thread;
+	net->device.io_thread = options->io_threads[0];
 	net->device.fault_sink = options->fault_sink;
 	net->device.withheld_features = options->withheld_features;
 	net->device.offered_features = offered_features(net);
-	if (!net->name || create_queues(net) < 0)
+	if (!net->name || create_queues(net, options) < 0)
 		return err_set(err, ENOMEM, "%s: out of memory", options->name);
 	return virtio_device_init(&net->device, err);
 }
@@ -367,8 +394,12 @@ static int attach(struct virtio_net *net, struct err *err)
 		.capture_ended = backend_capture_ended,
 		.owner = net,
 	};
-	int r = net_attach(net->backend, net->device.io_thread, &events, err);
+	struct io_thread *threads[NET_PAIRS_MAX];
+	int r;
 
+	for (unsigned int i = 0; i < net->pair_count; i++)
+		threads[i] = net_thread(net, i);
+	r = net_attach(net->backend, threads, &events, err);
 	if (r < 0)
 		virtio_device_fini(&net->device);
 	return r;
@@ -382,6 +413,7 @@ int virtio_net_create(
 
 	if (!net)
 		return err_set(err, ENOMEM, "%s: out of memory", options->name);
+	(void)pthread_mutex_init(&net->wants_lock, NULL);
 	net->backend = options->backend;
 	net->pair_count = options->backend->pair_count;
 	r = init(net, options, err);

@@ -1,5 +1,5 @@
 /*
- * The control queue: VIRTIO 1.2 5.1.6.5. I/O thread.
+ * The control queue: VIRTIO 1.2 5.1.6.5. The device's I/O thread.
  *
  * A command is read wholly before anything of it takes effect. One that is cut short, too long,
  * unknown, or that belongs to a feature which was not accepted, is answered with an error.
@@ -183,6 +183,8 @@ void net_control_run(struct virtio_net *net, unsigned int queue)
 		if (r <= 0)
 			break;
 		ack = obey(net, chain) < 0 ? ACK_ERROR : ACK_OK;
+		if (ack == ACK_OK)
+			net_publish_wants(net);
 		(void)!chain_write(chain, &ack, sizeof(ack)); /* without room for it, nothing */
 		virtq_push(run, chain);
 	}

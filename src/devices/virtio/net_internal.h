@@ -2,7 +2,8 @@
  * The network device for its own files: net.c is the device and its configuration, net_rx.c and
  * net_tx.c carry frames, net_control.c obeys commands, net_filter.c says what the driver wants.
  *
- * [io]: of the I/O thread, while the device is active.
+ * [io]: of the I/O thread that the pair of queues belongs to, [control]: of the device's own, which
+ * obeys commands; both while the device is active.
  */
 #pragma once
 
@@ -73,6 +74,12 @@ static inline void net_count(
 #define NET_RX_IOV_MAX  1024
 #define NET_RX_IOV_ROOM (2 * NET_RX_IOV_MAX)
 
+/* What the driver wants to receive. */
+struct net_wants {
+	struct net_filter filter;
+	uint8_t mac[6];
+};
+
 /* Receiving. Buffers are taken from the queue ahead of the frame, as many as the longest one could
  * need, and wait in order. [io] */
 struct net_rx {
@@ -88,6 +95,8 @@ struct net_rx {
 	uint64_t frame_bytes;  /* of such a frame, that waits for more buffers; 0: none waits */
 	uint64_t placed_bytes; /* of it, that are in buffers */
 	struct io_timer timer; /* for the rate limit, or as long as a frame waits */
+	struct net_wants wants;
+	unsigned int wants_generation; /* that they are of */
 	struct net_counters counters;
 };
 
@@ -116,14 +125,17 @@ struct virtio_net {
 	uint16_t mtu; /* 0: not told */
 	bool antispoof;
 	uint8_t own_mac[6]; /* what antispoof compares with */
-	/* [config lock], written by the I/O thread, which may read them without */
-	uint8_t mac[6];
-	uint16_t status;
-	/* [io] */
+	uint8_t mac[6];     /* [config lock], written by [control], which may read it without */
+	_Atomic uint16_t status; /* [atomic] written under the config lock */
+	/* [const] while the device is active */
 	bool is_mergeable;
 	uint64_t usual_frame_bytes; /* the longest that is expected, with its header */
-	unsigned int pairs_used;
-	struct net_filter filter;
+	/* [atomic] by [control] */
+	_Atomic unsigned int pairs_used;
+	_Atomic unsigned int wants_generation; /* another one: look at wants */
+	pthread_mutex_t wants_lock;            /* a leaf */
+	struct net_wants wants;                /* [wants lock] */
+	struct net_filter filter;              /* [control] what wants is made of, with mac */
 	struct net_rx *rx;
 	struct net_tx *tx;
 };
@@ -141,6 +153,11 @@ static inline unsigned int net_rx_queue(unsigned int pair)
 static inline unsigned int net_tx_queue(unsigned int pair)
 {
 	return 2 * pair + 1;
+}
+
+static inline struct io_thread *net_thread(const struct virtio_net *net, unsigned int pair)
+{
+	return net->device.queues[net_rx_queue(pair)].io_thread;
 }
 
 /* Something may be taken from the queue. */
@@ -163,10 +180,12 @@ void net_tx_stop(struct net_tx *tx);
 
 void net_control_run(struct virtio_net *net, unsigned int queue);
 
-/* I/O thread: tells the backend what the receiver takes; bits are those of the features. */
+/* [control] Tells the backend what the receiver takes; bits are those of the features. */
 must_check int net_apply_offloads(struct virtio_net *net, uint64_t features);
-/* I/O thread: so many pairs from now on. */
+/* [control] So many pairs from now on. */
 must_check int net_use_pairs(struct virtio_net *net, unsigned int count);
-/* I/O thread: fields of the configuration space. */
+/* [control] Every frame that is received from now on is judged by the filter and the address. */
+void net_publish_wants(struct virtio_net *net);
+/* [control] Fields of the configuration space. */
 void net_set_mac(struct virtio_net *net, const uint8_t mac[6]);
 void net_announced(struct virtio_net *net);

@@ -33,8 +33,9 @@ static bool is_waiting_for_time(const struct net_rx *rx)
 
 static bool can_run(const struct net_rx *rx)
 {
-	return net_queue_runs(rx->net, net_rx_queue(rx->pair)) && rx->pair < rx->net->pairs_used &&
-	       net_link_is_up(rx->net->backend) && !is_waiting_for_time(rx);
+	return net_queue_runs(rx->net, net_rx_queue(rx->pair)) &&
+	       rx->pair < atomic_load(&rx->net->pairs_used) && net_link_is_up(rx->net->backend) &&
+	       !is_waiting_for_time(rx);
 }
 
 /* --- Buffers --- */
@@ -125,18 +126,31 @@ static void remove_chains(struct net_rx *rx, unsigned int count)
 
 /* --- Frames --- */
 
+static void refresh_wants(struct net_rx *rx)
+{
+	struct virtio_net *net = rx->net;
+
+	if (atomic_load(&net->wants_generation) == rx->wants_generation)
+		return;
+	(void)pthread_mutex_lock(&net->wants_lock);
+	rx->wants = net->wants;
+	rx->wants_generation = atomic_load(&net->wants_generation);
+	(void)pthread_mutex_unlock(&net->wants_lock);
+}
+
 static bool is_wanted(struct net_rx *rx, uint64_t bytes)
 {
 	uint8_t beginning[NET_FILTER_BYTES] = {0};
 	size_t length;
 
-	if (rx->net->filter.promiscuous)
+	refresh_wants(rx);
+	if (rx->wants.filter.promiscuous)
 		return true;
 	length = bytes - NET_VNET_HEADER_BYTES;
 	if (length > sizeof(beginning))
 		length = sizeof(beginning);
 	(void)net_iov_read(buffers(rx), rx->iov_count, NET_VNET_HEADER_BYTES, beginning, length);
-	return net_filter_wants(&rx->net->filter, rx->net->mac, beginning, length);
+	return net_filter_wants(&rx->wants.filter, rx->wants.mac, beginning, length);
 }
 
 /* The frame is in the buffers: as many of them as it fills are the driver's. */
@@ -172,7 +186,7 @@ static void deliver(struct net_rx *rx, uint64_t bytes)
 static void forget_frame(struct net_rx *rx)
 {
 	rx->frame_bytes = 0;
-	io_timer_cancel(rx->net->device.io_thread, &rx->timer);
+	io_timer_cancel(net_thread(rx->net, rx->pair), &rx->timer);
 }
 
 /* A frame that waits for buffers: false when it still does. */
@@ -201,7 +215,7 @@ static void keep_frame(struct net_rx *rx, uint64_t bytes)
 	}
 	rx->frame_bytes = bytes;
 	rx->placed_bytes = rx->room_bytes;
-	io_timer_arm(rx->net->device.io_thread, &rx->timer, clock_monotonic_ns() + PATIENCE_NS);
+	io_timer_arm(net_thread(rx->net, rx->pair), &rx->timer, clock_monotonic_ns() + PATIENCE_NS);
 }
 
 /* One frame: its bytes, or -EAGAIN: not now, something is waited for. */
@@ -213,7 +227,7 @@ static int64_t read_frame(struct net_rx *rx)
 	ssize_t r;
 
 	if (ready_ns) {
-		io_timer_arm(rx->net->device.io_thread, &rx->timer, ready_ns);
+		io_timer_arm(net_thread(rx->net, rx->pair), &rx->timer, ready_ns);
 		return -EAGAIN;
 	}
 	iov[rx->iov_count] = (struct iovec){rx->excess, EXCESS_BYTES};

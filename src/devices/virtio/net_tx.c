@@ -20,8 +20,8 @@ static struct virtq *run_half(const struct net_tx *tx)
 
 static bool can_run(const struct net_tx *tx)
 {
-	return net_queue_runs(tx->net, net_tx_queue(tx->pair)) && tx->pair < tx->net->pairs_used &&
-	       !tx->timer.deadline_ns;
+	return net_queue_runs(tx->net, net_tx_queue(tx->pair)) &&
+	       tx->pair < atomic_load(&tx->net->pairs_used) && !tx->timer.deadline_ns;
 }
 
 static bool is_agreed(const struct virtio_net *net, uint8_t flags, uint8_t gso_type)
@@ -131,7 +131,7 @@ static int send_frame(struct net_tx *tx)
 	int r;
 
 	if (ready_ns) {
-		io_timer_arm(net->device.io_thread, &tx->timer, ready_ns);
+		io_timer_arm(net_thread(net, tx->pair), &tx->timer, ready_ns);
 		return 0;
 	}
 	r = net_send(net->backend, tx->pair, tx->iov, tx->iov_count);
@@ -177,7 +177,7 @@ static void timer_expired(struct io_timer *timer)
 void net_tx_stop(struct net_tx *tx)
 {
 	net_stop_waiting(tx->net->backend, tx->pair, NET_SEND);
-	io_timer_cancel(tx->net->device.io_thread, &tx->timer);
+	io_timer_cancel(net_thread(tx->net, tx->pair), &tx->timer);
 	if (!tx->waiting)
 		return;
 	virtq_push(run_half(tx), take_ptr(tx->waiting));
