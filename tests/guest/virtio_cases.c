@@ -5,12 +5,13 @@
  */
 #include "virtio_cases.h"
 
-#define HOSTILE_CASE(way)                                                                         \
+#define HOSTILE_CASE(way, count)                                                                  \
 	{                                                                                         \
-		.group = "virtio", .name = "hostile over " way, .guest = "hostile",               \
-		.options = {"--debug-exit", "--transport", way, "-d", "@disk", "-d", "@disk2,ro", \
-			"--rng", "--hvc", "null", "--port=port=null", "-n", "@link", "--vsock",   \
-			"@sockets"},                                                              \
+		.group = "virtio", .name = "hostile over " way " on I/O threads: " count,         \
+		.guest = "hostile",                                                               \
+		.options = {"--debug-exit", "--io-threads", count, "--transport", way, "-d",      \
+			"@disk", "-d", "@disk2,ro", "--rng", "--hvc", "null", "--port=port=null", \
+			"-n", "@link", "--vsock", "@sockets"},                                    \
 		.words = "transport=" way, .status = 33, .lines = {                               \
 			"hostile: fact device " way " 2\n",                                       \
 			"hostile: fact device " way " 1\n",                                       \
@@ -56,8 +57,9 @@
 	}
 
 const struct guest_case virtio_cases[] = {
-	HOSTILE_CASE("pci"),
-	HOSTILE_CASE("mmio"),
+	HOSTILE_CASE("pci", "1"),
+	HOSTILE_CASE("pci", "2"),
+	HOSTILE_CASE("mmio", "1"),
 	BENCH_CASE("pci", "op=randread"),
 	BENCH_CASE("pci", "op=randwrite queues=2"),
 	BENCH_CASE("pci", "op=randread packed"),
