@@ -3,7 +3,7 @@
 that end in the midst of it.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, the program vsock_tool, then names of cases (all of them by default).
+argv: the hull program, the program vsock_tool, libhull, the example boot_test, then names of cases (all of them by default).
 """
 
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import Suite, fetched, run  # noqa: E402
+from harness import ROOT, Suite, fetched, run  # noqa: E402
 
 HOST_PROGRAMS = ("script", "e2fsck")
 CASE_SECONDS = 300  # of a minute or two
@@ -190,6 +190,17 @@ for i in 1 2 3 4; do
 	[ $? = $i ] && [ "$(cat $scratch/out$i)" = $i ] || fail "VM $i: $(cat $scratch/errors$i)"
 done
 """,
+    # libhull's example and the shell's, as they stand.
+    "examples": """
+. $(dirname $0)/command_case.sh
+mkdir -p $scratch/boot $scratch/lib/modules
+ln -s $FILES/kernel $scratch/boot/vmlinuz
+ln -s $FILES/modules $scratch/lib/modules/$(cat $FILES/version)
+export HULL_BINARY=$HULL KERNEL=$scratch/boot/vmlinuz
+LD_LIBRARY_PATH=$FILES $FILES/boot_test >$out 2>$errors || report "boot_test failed"
+ROOT=$ROOT SECONDS_MAX=240 sh $FILES/boot.sh >$out 2>$errors || report "boot.sh failed"
+printed "boot.sh: the kernel boots"
+""",
 }
 
 
@@ -219,7 +230,7 @@ def make_root(image, scratch, vsock_tool):
     shutil.rmtree(tree)
 
 
-def prepare(files, disks, vsock_tool):
+def prepare(files, disks, vsock_tool, library, example):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
     source, target = Path(found["modules"]), files / "modules"
@@ -231,15 +242,18 @@ def prepare(files, disks, vsock_tool):
             (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target / "kernel" / name)
     shutil.copy(source / "modules.builtin", target)
-    shutil.copy(vsock_tool, files)
+    (files / "version").write_text(source.name)
+    for path in (vsock_tool, example, ROOT / "examples/boot.sh"):
+        shutil.copy(path, files)
+    shutil.copy(library, files / "libhull.so.0")
     make_root(disks / "command-root", files, vsock_tool)
 
 
-def main(hull, vsock_tool, *wanted):
+def main(hull, vsock_tool, library, example, *wanted):
     programs = [program(name) for name in HOST_PROGRAMS]
-    return Suite(hull, CASES, len(CASES), wanted, programs, ("ext4",),
+    return Suite(hull, CASES, len(CASES), wanted, programs, ("ext4",), ("libcmocka.so.0",),
                  case_seconds=CASE_SECONDS).run(
-        lambda files, disks: prepare(files, disks, vsock_tool))
+        lambda files, disks: prepare(files, disks, vsock_tool, library, example))
 
 
 if __name__ == "__main__":

@@ -129,10 +129,29 @@ expect done checksums
     "two-pairs": """
 make_tap multi_queue
 iperf3 -s -D >/dev/null 2>&1
-boot 0 $GUEST -c 2 -n tap=$TAP,queues=2 -p "$(words up,ping_peer,properties,channels,parallel)"
+# The pairs are on a thread each: each thread's processor time, while the host can still be asked.
+watch_threads()
+{
+	while ! grep -q 'guest: done parallel' $log; do sleep 0.5
+		for task in /proc/[0-9]*/task/*; do case "$(cat $task/comm 2>/dev/null)" in
+			io[01]) echo "$(cat $task/comm) $(cut -d' ' -f14,15 $task/stat)" ;; esac; done
+	done >/tmp/threads 2>/dev/null
+}
+watch_threads &
+jobs_of_host="$jobs_of_host $!"
+boot 0 $GUEST -c 2 --io-threads 2 -n tap=$TAP,queues=2 \
+	-p "$(words up,ping_peer,properties,channels,parallel,switching)"
 check_guest
-expect channels Combined: 2; expect done parallel
-grep -E 'hull: NIC 0, queue pair 1: sent [1-9]' "$log" || fail "the second pair was not used"
+expect channels Combined: 2; expect done parallel; expect done switching
+for pair in 0 1; do for way in sent received; do
+	grep -E "hull: NIC 0, queue pair $pair: $way [1-9]" "$log" || fail "pair $pair has not $way"
+done; done
+for thread in io0 io1; do
+	ticks=$(grep "^$thread" /tmp/threads | tail -n 1 | cut -d' ' -f3)
+	echo "$thread: $ticks ticks in the kernel"
+	[ "${ticks:-0}" -gt 20 ] || fail "$thread was idle: $(tail -n 4 /tmp/threads)"
+done
+! grep 'the link of' "$log" || fail "a link was lost"
 """,
     "jumbo-frames": """
 make_tap
