@@ -1,0 +1,288 @@
+/* See share.h: the table of nodes. */
+#include "share_internal.h"
+
+#include "fd.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NODES_LIMIT   (1u << 20)
+#define HANDLES_LIMIT (1u << 16)
+#define FILES_LEAST   64
+
+static uint64_t make_id(uint32_t generation, uint32_t index)
+{
+	return (uint64_t)generation << 32 | (index + 1);
+}
+
+struct share_node *share_node(struct share *share, uint64_t node)
+{
+	const uint32_t index = (uint32_t)node - 1;
+
+	if (index >= share->node_count || share->nodes[index].fd < 0 ||
+		share->nodes[index].generation != node >> 32)
+		return NULL;
+	return &share->nodes[index];
+}
+
+int share_directory(struct share *share, uint64_t node)
+{
+	const struct share_node *found = share_node(share, node);
+
+	if (!found)
+		return -ESTALE;
+	return found->type == S_IFDIR ? found->fd : -ENOTDIR;
+}
+
+int share_check_name(const char *name)
+{
+	const size_t length = strlen(name);
+
+	if (length > SHARE_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!length || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strchr(name, '/'))
+		return -EINVAL;
+	return 0;
+}
+
+const char *share_fd_name(int fd, char name[SHARE_FD_NAME_BYTES])
+{
+	(void)snprintf(name, SHARE_FD_NAME_BYTES, "%d", fd);
+	return name;
+}
+
+/* EAGAIN comes from renames anywhere on the host, while ".." is not even used. */
+int share_find(int directory, const char *name)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	int r = share_check_name(name);
+	long fd = -1;
+
+	for (unsigned int tries = 0; r == 0 && tries < 16; tries++) {
+		fd = syscall(SYS_openat2, directory, name, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	if (r < 0)
+		return r;
+	return fd >= 0 ? (int)fd : share_errno(errno);
+}
+
+void share_show_ids(const struct share *share, struct stat *stat)
+{
+	if (!share->privileged && stat->st_uid == share->user)
+		stat->st_uid = 0;
+	if (!share->privileged && stat->st_gid == share->group)
+		stat->st_gid = 0;
+}
+
+/* --- The table. --- */
+
+static uint32_t *bucket_of(const struct share *share, dev_t device, ino_t inode)
+{
+	const uint64_t mixed = ((uint64_t)inode ^ (uint64_t)device << 40) *
+	                       UINT64_C(0x9e3779b97f4a7c15);
+
+	return &share->buckets[(mixed >> 32) % share->nodes_max];
+}
+
+static uint32_t find_node(const struct share *share, const struct stat *stat)
+{
+	uint32_t index = *bucket_of(share, stat->st_dev, stat->st_ino);
+
+	while (index != SHARE_NONE && (share->nodes[index].inode != stat->st_ino ||
+					      share->nodes[index].device != stat->st_dev))
+		index = share->nodes[index].next;
+	return index;
+}
+
+static int add_node(struct share *share, int fd, const struct stat *stat, uint32_t *ret_index)
+{
+	uint32_t *bucket = bucket_of(share, stat->st_dev, stat->st_ino);
+	uint32_t index = share->free_nodes;
+
+	if (index != SHARE_NONE)
+		share->free_nodes = share->nodes[index].next;
+	else if (share->node_count < share->nodes_max)
+		index = share->node_count++;
+	else
+		return -ENFILE;
+	share->nodes[index] = (struct share_node){
+		.fd = fd,
+		.generation = share->generation++,
+		.next = *bucket,
+		.type = stat->st_mode & S_IFMT,
+		.device = stat->st_dev,
+		.inode = stat->st_ino,
+	};
+	*bucket = index;
+	*ret_index = index;
+	return 0;
+}
+
+static void remove_node(struct share *share, uint32_t index)
+{
+	struct share_node *node = &share->nodes[index];
+	uint32_t *link = bucket_of(share, node->device, node->inode);
+
+	while (*link != index)
+		link = &share->nodes[*link].next;
+	*link = node->next;
+	fd_close(&node->fd);
+	node->next = share->free_nodes;
+	share->free_nodes = index;
+}
+
+/* While a node holds its file the file's number cannot become another's. */
+int share_enter(struct share *share, int fd, struct share_entry *ret_entry)
+{
+	cleanup_fd int owned = fd;
+	uint32_t index;
+	int r;
+
+	if (fstat(fd, &ret_entry->stat) != 0)
+		return -errno;
+	index = find_node(share, &ret_entry->stat);
+	if (index == SHARE_NONE) {
+		r = add_node(share, fd, &ret_entry->stat, &index);
+		if (r < 0)
+			return r;
+		(void)take_fd(&owned);
+	}
+	share->nodes[index].references++;
+	ret_entry->generation = share->nodes[index].generation;
+	ret_entry->node = make_id(share->nodes[index].generation, index);
+	share_show_ids(share, &ret_entry->stat);
+	return 0;
+}
+
+int share_lookup(
+	struct share *share, uint64_t parent, const char *name, struct share_entry *ret_entry)
+{
+	const int directory = share_directory(share, parent);
+	int fd;
+
+	if (directory < 0)
+		return directory;
+	fd = share_find(directory, name);
+	return fd < 0 ? fd : share_enter(share, fd, ret_entry);
+}
+
+void share_forget(struct share *share, uint64_t node, uint64_t count)
+{
+	struct share_node *found = share_node(share, node);
+
+	if (!found || node == SHARE_ROOT)
+		return;
+	found->references -= count < found->references ? count : found->references;
+	if (!found->references)
+		remove_node(share, (uint32_t)node - 1);
+}
+
+/* --- The share. --- */
+
+static int choose_sizes(struct share *share, struct err *err)
+{
+	struct rlimit limit;
+	rlim_t files;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return err_set_errno(err, errno, "the limit of open files");
+	files = limit.rlim_cur;
+	if (files < FILES_LEAST)
+		return err_set(err, EMFILE, "the limit of open files is too low");
+	share->nodes_max = files / 4 * 3 < NODES_LIMIT ? (uint32_t)(files / 4 * 3) : NODES_LIMIT;
+	share->handles_max = files / 4 < HANDLES_LIMIT ? (uint32_t)(files / 4) : HANDLES_LIMIT;
+	share->nodes = calloc(share->nodes_max, sizeof(share->nodes[0]));
+	share->handles = calloc(share->handles_max, sizeof(share->handles[0]));
+	share->buckets = calloc(share->nodes_max, sizeof(share->buckets[0]));
+	if (!share->nodes || !share->handles || !share->buckets)
+		return err_set(err, ENOMEM, "out of memory");
+	memset(share->buckets, 0xff, share->nodes_max * sizeof(share->buckets[0]));
+	return 0;
+}
+
+static int open_root(struct share *share, const char *path, struct err *err)
+{
+	struct share_entry entry;
+	cleanup_fd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int probe = -1;
+	int r;
+
+	if (fd < 0)
+		return err_set_errno(err, errno, "'%s'", path);
+	share->processes = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (share->processes < 0)
+		return err_set_errno(err, errno, "/proc/self/fd");
+	probe = share_find(fd, "a");
+	if (probe == -ENOSYS || probe == -EPERM)
+		return err_set_errno(err, -probe, "openat2(2), which sharing a directory needs");
+	r = share_enter(share, take_fd(&fd), &entry);
+	return r < 0 ? err_set_errno(err, -r, "'%s'", path) : 0;
+}
+
+int share_open(const char *path, bool read_only, struct share **ret_share, struct err *err)
+{
+	struct share *share = calloc(1, sizeof(*share));
+	int r;
+
+	if (!share)
+		return err_set(err, ENOMEM, "out of memory");
+	*share = (struct share){
+		.read_only = read_only,
+		.privileged = geteuid() == 0,
+		.user = geteuid(),
+		.group = getegid(),
+		.processes = -1,
+		.free_nodes = SHARE_NONE,
+		.free_handles = SHARE_NONE,
+	};
+	r = choose_sizes(share, err);
+	if (r == 0)
+		r = open_root(share, path, err);
+	if (r < 0) {
+		share_close(share);
+		return r;
+	}
+	*ret_share = share;
+	return 0;
+}
+
+void share_reset(struct share *share)
+{
+	for (uint32_t i = 0; i < share->handle_count; i++)
+		if (share->handles[i].fd >= 0)
+			(void)share_release(share, share->handles[i].node,
+				make_id(share->handles[i].generation, i));
+	for (uint32_t i = 1; i < share->node_count; i++)
+		if (share->nodes[i].fd >= 0)
+			remove_node(share, i);
+}
+
+void share_close(struct share *share)
+{
+	if (!share)
+		return;
+	share_reset(share);
+	if (share->node_count)
+		fd_close(&share->nodes[0].fd);
+	fd_close(&share->processes);
+	free(share->nodes);
+	free(share->handles);
+	free(share->buckets);
+	free(share);
+}
+
+bool share_is_read_only(const struct share *share)
+{
+	return share->read_only;
+}

@@ -1,0 +1,339 @@
+/* A shared directory against real files: what it does, and what it never reaches. */
+#include "cmocka_all.h"
+#include "share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SWAP_ROUNDS 20000
+
+static const struct share_owner nobody = {0, 0};
+
+struct fixture {
+	char directory[32];
+	int host; /* the directory that holds `in`, which is shared, and `out`, which is not */
+	struct share *share;
+};
+
+static void write_file(int directory, const char *name, const char *bytes)
+{
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_int_equal(write(fd, bytes, strlen(bytes)), strlen(bytes));
+	assert_int_equal(close(fd), 0);
+}
+
+static void open_share(struct fixture *fixture, bool read_only)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/in", fixture->directory);
+	assert_int_equal(share_open(path, read_only, &fixture->share, NULL), 0);
+}
+
+static void make(struct fixture *fixture)
+{
+	(void)snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/share-XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	fixture->host = open(fixture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(fixture->host, "in", 0755), 0);
+	assert_int_equal(mkdirat(fixture->host, "in/d", 0755), 0);
+	assert_int_equal(mkdirat(fixture->host, "out", 0755), 0);
+	write_file(fixture->host, "out/secret", "secret");
+	write_file(fixture->host, "in/file", "hello");
+	open_share(fixture, false);
+}
+
+static void finish(struct fixture *fixture)
+{
+	char command[64];
+
+	share_close(fixture->share);
+	(void)close(fixture->host);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", fixture->directory);
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a name of our own */
+}
+
+static uint64_t find(struct fixture *fixture, uint64_t parent, const char *name)
+{
+	struct share_entry entry;
+
+	assert_int_equal(share_lookup(fixture->share, parent, name, &entry), 0);
+	return entry.node;
+}
+
+static void refuses_names(void **state)
+{
+	struct fixture fixture;
+	struct share_entry entry;
+	uint64_t handle;
+	char longest[SHARE_NAME_MAX + 2];
+	const char *const bad[] = {"", ".", "..", "/", "d/", "../out", "d/../..", "/etc"};
+
+	(void)state;
+	make(&fixture);
+	for (size_t i = 0; i < array_size(bad); i++) {
+		struct share *share = fixture.share;
+		const char *name = bad[i];
+
+		assert_int_equal(share_lookup(share, SHARE_ROOT, name, &entry), -EINVAL);
+		assert_int_equal(
+			share_make(share, SHARE_ROOT, name, S_IFDIR | 0755, NULL, &nobody, &entry),
+			-EINVAL);
+		assert_int_equal(share_create(share, SHARE_ROOT, name, 0644, O_RDWR, &nobody,
+					 &entry, &handle),
+			-EINVAL);
+		assert_int_equal(share_unlink(share, SHARE_ROOT, name, true), -EINVAL);
+		assert_int_equal(
+			share_rename(share, SHARE_ROOT, "file", SHARE_ROOT, name, 0), -EINVAL);
+		assert_int_equal(share_link(share, SHARE_ROOT, SHARE_ROOT, name, &entry), -EINVAL);
+	}
+	memset(longest, 'n', sizeof(longest));
+	longest[SHARE_NAME_MAX + 1] = '\0';
+	assert_int_equal(share_lookup(fixture.share, SHARE_ROOT, longest, &entry), -ENAMETOOLONG);
+	finish(&fixture);
+}
+
+static void refuses_forged_nodes(void **state)
+{
+	struct fixture fixture;
+	struct share_entry entry;
+	struct stat stat;
+	uint64_t node, handle;
+
+	(void)state;
+	make(&fixture);
+	node = find(&fixture, SHARE_ROOT, "file");
+	assert_int_equal(find(&fixture, SHARE_ROOT, "file"), node);
+	assert_int_equal(share_lookup(fixture.share, node, "x", &entry), -ENOTDIR);
+	assert_int_equal(share_open_node(fixture.share, node, false, O_RDONLY, &handle), 0);
+	assert_int_equal(share_handle_fd(fixture.share, node, handle, true, NULL), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, SHARE_ROOT, handle, false, NULL), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, node, handle + 1, false, NULL), -EBADF);
+	assert_int_equal(share_release(fixture.share, node, handle), 0);
+	assert_int_equal(share_release(fixture.share, node, handle), -EBADF);
+	assert_int_equal(share_stat(fixture.share, 0, &stat), -ESTALE);
+	assert_int_equal(share_stat(fixture.share, node + 1, &stat), -ESTALE);
+	assert_int_equal(share_stat(fixture.share, UINT64_MAX, &stat), -ESTALE);
+	share_forget(fixture.share, node, 1);
+	assert_int_equal(share_stat(fixture.share, node, &stat), 0);
+	share_forget(fixture.share, node, UINT64_MAX);
+	assert_int_equal(share_stat(fixture.share, node, &stat), -ESTALE);
+	assert_true(find(&fixture, SHARE_ROOT, "file") != node);
+	share_forget(fixture.share, SHARE_ROOT, UINT64_MAX);
+	assert_int_equal(share_stat(fixture.share, SHARE_ROOT, &stat), 0);
+	finish(&fixture);
+}
+
+static void opens_files_only(void **state)
+{
+	struct fixture fixture;
+	struct share_entry entry;
+	uint64_t node, handle;
+
+	(void)state;
+	make(&fixture);
+	assert_int_equal(mkfifoat(fixture.host, "in/fifo", 0644), 0);
+	assert_int_equal(symlinkat("../out/secret", fixture.host, "in/link"), 0);
+	assert_int_equal(symlinkat("/", fixture.host, "in/up"), 0);
+	node = find(&fixture, SHARE_ROOT, "fifo");
+	assert_int_equal(share_open_node(fixture.share, node, false, O_RDWR, &handle), -ENXIO);
+	node = find(&fixture, SHARE_ROOT, "link");
+	assert_int_equal(share_open_node(fixture.share, node, false, O_RDONLY, &handle), -ENXIO);
+	assert_int_equal(share_truncate(fixture.share, node, 0, 0), -EINVAL);
+	assert_int_equal(share_chmod(fixture.share, node, 0777), -EOPNOTSUPP);
+	assert_int_equal(share_create(fixture.share, SHARE_ROOT, "link", 0644, O_RDWR, &nobody,
+				 &entry, &handle),
+		-ENXIO);
+	node = find(&fixture, SHARE_ROOT, "up");
+	assert_int_equal(share_lookup(fixture.share, node, "etc", &entry), -ENOTDIR);
+	assert_int_equal(share_make(fixture.share, SHARE_ROOT, "null", S_IFCHR | 0666, NULL,
+				 &nobody, &entry),
+		-EPERM);
+	assert_int_equal(share_make(fixture.share, SHARE_ROOT, "disk", S_IFBLK | 0666, NULL,
+				 &nobody, &entry),
+		-EPERM);
+	finish(&fixture);
+}
+
+static void does_what_files_do(void **state)
+{
+	struct fixture fixture;
+	struct share_entry entry;
+	struct share *share;
+	uint64_t handle, other;
+	char bytes[8];
+	bool append;
+	int fd;
+
+	(void)state;
+	make(&fixture);
+	share = fixture.share;
+	assert_int_equal(share_create(share, SHARE_ROOT, "new", 0444, O_RDWR | O_APPEND, &nobody,
+				 &entry, &handle),
+		0);
+	assert_int_equal(entry.stat.st_uid, 0);
+	fd = share_handle_fd(share, entry.node, handle, false, &append);
+	assert_true(fd >= 0 && append);
+	/* Unlinked and open, with its name another's. */
+	assert_int_equal(pwrite(fd, "bytes", 5, 0), 5);
+	assert_int_equal(share_rename(share, SHARE_ROOT, "file", SHARE_ROOT, "new", 0), 0);
+	assert_true(find(&fixture, SHARE_ROOT, "new") != entry.node);
+	assert_int_equal(share_truncate(share, entry.node, handle, 3), 0);
+	assert_int_equal(share_open_node(share, entry.node, false, O_RDONLY, &other), 0);
+	assert_int_equal(
+		pread(share_handle_fd(share, entry.node, other, false, NULL), bytes, 8, 0), 3);
+	assert_int_equal(share_stat(share, entry.node, &entry.stat), 0);
+	assert_int_equal(entry.stat.st_nlink, 0);
+	assert_int_equal(entry.stat.st_mode, S_IFREG | 0444);
+	assert_int_equal(share_link(share, find(&fixture, SHARE_ROOT, "new"),
+				 find(&fixture, SHARE_ROOT, "d"), "hard", &entry),
+		0);
+	assert_int_equal(entry.node, find(&fixture, SHARE_ROOT, "new"));
+	assert_int_equal(
+		share_rename(share, SHARE_ROOT, "d", SHARE_ROOT, "new", RENAME_NOREPLACE), -EEXIST);
+	assert_int_equal(
+		share_make(share, SHARE_ROOT, "sym", S_IFLNK, "target", &nobody, &entry), 0);
+	assert_int_equal(share_read_link(share, entry.node, bytes, sizeof(bytes)), 6);
+	assert_int_equal(share_unlink(share, SHARE_ROOT, "d", true), -ENOTEMPTY);
+	finish(&fixture);
+}
+
+static void read_only_stays(void **state)
+{
+	struct fixture fixture;
+	struct share_entry entry;
+	const struct timespec times[2] = {{0}};
+	struct share *share;
+	uint64_t node, handle;
+
+	(void)state;
+	make(&fixture);
+	share_close(fixture.share);
+	open_share(&fixture, true);
+	share = fixture.share;
+	node = find(&fixture, SHARE_ROOT, "file");
+	assert_int_equal(share_open_node(share, node, false, O_RDWR, &handle), -EROFS);
+	assert_int_equal(share_open_node(share, node, false, O_TRUNC, &handle), -EROFS);
+	assert_int_equal(
+		share_create(share, SHARE_ROOT, "x", 0644, 0, &nobody, &entry, &handle), -EROFS);
+	assert_int_equal(
+		share_make(share, SHARE_ROOT, "x", S_IFDIR, NULL, &nobody, &entry), -EROFS);
+	assert_int_equal(share_link(share, node, SHARE_ROOT, "x", &entry), -EROFS);
+	assert_int_equal(share_unlink(share, SHARE_ROOT, "file", false), -EROFS);
+	assert_int_equal(share_rename(share, SHARE_ROOT, "file", SHARE_ROOT, "x", 0), -EROFS);
+	assert_int_equal(share_chmod(share, node, 0), -EROFS);
+	assert_int_equal(share_chown(share, node, 0, 0), -EROFS);
+	assert_int_equal(share_truncate(share, node, 0, 0), -EROFS);
+	assert_int_equal(share_set_times(share, node, times), -EROFS);
+	assert_int_equal(share_set_xattr(share, node, "user.a", "b", 1, 0), -EROFS);
+	assert_int_equal(share_remove_xattr(share, node, "user.a"), -EROFS);
+	assert_int_equal(share_open_node(share, node, false, O_RDONLY, &handle), 0);
+	finish(&fixture);
+}
+
+static void xattrs_are_the_users(void **state)
+{
+	struct fixture fixture;
+	char bytes[256];
+	uint64_t node;
+	int r;
+
+	(void)state;
+	make(&fixture);
+	node = find(&fixture, SHARE_ROOT, "file");
+	assert_int_equal(share_set_xattr(fixture.share, node, "security.capability", "x", 1, 0),
+		-EOPNOTSUPP);
+	assert_int_equal(share_get_xattr(fixture.share, node, "trusted.x", bytes, 8), -EOPNOTSUPP);
+	r = share_set_xattr(fixture.share, node, "user.a", "value", 5, 0);
+	if (r == 0) {
+		assert_int_equal(share_get_xattr(fixture.share, node, "user.a", NULL, 0), 5);
+		assert_int_equal(share_list_xattr(fixture.share, node, bytes, sizeof(bytes)), 7);
+		assert_int_equal(share_remove_xattr(fixture.share, node, "user.a"), 0);
+	} else {
+		assert_int_equal(r, -EOPNOTSUPP); /* not in every /tmp */
+	}
+	finish(&fixture);
+}
+
+struct swapper {
+	int host;
+	_Atomic bool stop;
+};
+
+static void *swap(void *context)
+{
+	struct swapper *swapper = context;
+
+	while (!atomic_load(&swapper->stop))
+		(void)renameat2(swapper->host, "in/d", swapper->host, "in/link", RENAME_EXCHANGE);
+	return NULL;
+}
+
+/* A directory and a link to what is outside change places all the time. */
+static void races_reach_nothing(void **state)
+{
+	struct fixture fixture;
+	struct swapper swapper = {0};
+	pthread_t thread;
+
+	(void)state;
+	make(&fixture);
+	assert_int_equal(symlinkat("../out", fixture.host, "in/link"), 0);
+	swapper.host = fixture.host;
+	assert_int_equal(pthread_create(&thread, NULL, swap, &swapper), 0);
+	for (unsigned int i = 0; i < SWAP_ROUNDS; i++) {
+		struct share_entry entry, secret;
+
+		if (share_lookup(fixture.share, SHARE_ROOT, "d", &entry) < 0)
+			continue;
+		assert_true(share_lookup(fixture.share, entry.node, "secret", &secret) < 0);
+		share_forget(fixture.share, entry.node, 1);
+	}
+	atomic_store(&swapper.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	finish(&fixture);
+}
+
+static void limits_are_errors(void **state)
+{
+	const struct rlimit low = {128, 128};
+	struct fixture fixture;
+	struct share_entry entry;
+	char name[16];
+	int r = 0;
+
+	(void)state;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	make(&fixture);
+	for (unsigned int i = 0; r == 0 && i < 256; i++) {
+		(void)snprintf(name, sizeof(name), "%u", i);
+		r = share_make(
+			fixture.share, SHARE_ROOT, name, S_IFDIR | 0755, NULL, &nobody, &entry);
+	}
+	assert_int_equal(r, -ENFILE);
+	share_reset(fixture.share);
+	assert_int_equal(share_lookup(fixture.share, SHARE_ROOT, "0", &entry), 0);
+	finish(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refuses_names), cmocka_unit_test(refuses_forged_nodes),
+		cmocka_unit_test(opens_files_only), cmocka_unit_test(does_what_files_do),
+		cmocka_unit_test(read_only_stays), cmocka_unit_test(xattrs_are_the_users),
+		cmocka_unit_test(races_reach_nothing),
+		cmocka_unit_test(limits_are_errors), /* the last: the limit stays */
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
