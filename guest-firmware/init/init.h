@@ -20,6 +20,7 @@
 #define WORDS_MAX         65536
 #define PATH_BYTES        4096
 #define TMPFS_MAX         64
+#define SHARES_MAX        16
 
 enum root_kind {
 	ROOT_NONE,  /* the initial RAM disk itself */
@@ -38,6 +39,11 @@ struct run {
 	uint16_t columns, rows; /* of the tty; 0: not known */
 	const char *tmpfs[TMPFS_MAX];
 	unsigned int tmpfs_count;
+	struct share {
+		const char *directory;
+		bool read_only;
+	} shares[SHARES_MAX]; /* virtio-fs by the tags hull-share0 and on */
+	unsigned int share_count;
 	char *words[WORDS_MAX + 1]; /* the command, ended by NULL */
 	unsigned int word_count;
 	char *environment[WORDS_MAX + 1];

@@ -159,6 +159,35 @@ static void copy_script(int script)
 	(void)sys_close(script);
 }
 
+/* With the directories above it. */
+static void make_directory(const char *path)
+{
+	static char text[PATH_BYTES];
+	size_t length = 0;
+
+	for (; path[length] && length + 1 < sizeof(text); length++) {
+		text[length] = '\0';
+		if (path[length] == '/' && length)
+			(void)sys_mkdir(text, 0755);
+		text[length] = path[length];
+	}
+	(void)sys_mkdir(path, 0755);
+}
+
+static void mount_shares(const struct run *run)
+{
+	for (unsigned int i = 0; i < run->share_count; i++) {
+		const struct share *share = &run->shares[i];
+		char tag[32];
+		struct format text = {tag, sizeof(tag), 0};
+
+		format_add(&text, "hull-share%u", i);
+		make_directory(share->directory);
+		must_mount(
+			tag, share->directory, "virtiofs", share->read_only ? MS_RDONLY : 0, NULL);
+	}
+}
+
 void root_enter(const struct run *run)
 {
 	int script = (int)sys_open(SCRIPT_FILE, O_RDONLY, 0);
@@ -179,6 +208,7 @@ void root_enter(const struct run *run)
 		(void)sys_mkdir(run->tmpfs[i], 01777);
 		must_mount("tmpfs", run->tmpfs[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
 	}
+	mount_shares(run);
 }
 
 /* The next field of a line of /proc/mounts, in place; \040 and its like are characters. */

@@ -36,6 +36,21 @@ static void read_size(struct run *run, const char *value)
 	run->rows = (uint16_t)rows;
 }
 
+/* rw:DIRECTORY or ro:DIRECTORY; their tags count them. */
+static void read_share(struct run *run, const char *value)
+{
+	struct share *share = &run->shares[run->share_count];
+	const char *directory = text_after(value, "rw:");
+
+	if (run->share_count == SHARES_MAX)
+		fail("more than %u shares", SHARES_MAX);
+	share->read_only = !directory;
+	share->directory = directory ? directory : text_after(value, "ro:");
+	if (!share->directory)
+		fail("an unknown share '%s'", value);
+	run->share_count++;
+}
+
 static void add(char **list, unsigned int *count, const char *value)
 {
 	if (*count == WORDS_MAX)
@@ -63,6 +78,8 @@ static void read_one(struct run *run, const char *entry)
 		read_size(run, value);
 	else if ((value = text_after(entry, "tmpfs=")) && run->tmpfs_count < TMPFS_MAX)
 		run->tmpfs[run->tmpfs_count++] = value;
+	else if ((value = text_after(entry, "share=")))
+		read_share(run, value);
 	else if (text_equals(entry, "write="))
 		run->root_writable = true;
 	else

@@ -75,10 +75,9 @@ struct hull_match {
 /*
  * Waits until a POSIX extended regular expression matches what the console said since the last
  * match; the next call looks behind this one. ^ and $ are the ends of lines. ret_match may be NULL.
- * $ matches at the end of a line and at that of what has come so far, as prompts want it: for a whole
- * line write its newline.
- * Carriage returns and NULs of the console are left out. Of what nobody has looked at the last
- * MiB is kept. -EPIPE: the VM has ended without saying it.
+ * $ matches at the end of a line and at that of what has come so far, as prompts want it: for a
+ * whole line write its newline. Carriage returns and NULs of the console are left out. Of what
+ * nobody has looked at the last MiB is kept. -EPIPE: the VM has ended without saying it.
  */
 int hull_vm_expect(struct hull_vm *vm, const char *expression, int timeout_ms,
 	struct hull_match *ret_match, struct hull_error *error);

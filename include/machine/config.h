@@ -91,6 +91,12 @@ struct config_port {
 	char *path; /* of file and socket; the number of fd */
 };
 
+struct config_share {
+	char *host_path;
+	char *guest_path; /* absolute */
+	bool read_only;
+};
+
 struct config_list {
 	char **list;
 	unsigned int count;
@@ -100,6 +106,8 @@ struct config_list {
 #define CONFIG_COMMAND_BYTES_MAX (2 << 20)
 #define CONFIG_COMMAND_PORTS     4 /* of virtio, which a command has for itself */
 #define CONFIG_TMPFS_MAX         64
+#define CONFIG_SHARES_MAX        16
+#define CONFIG_SHARE_TAG_BYTES   37 /* VIRTIO 1.2 5.11.4, and a NUL */
 #define CONFIG_ROOT_SERIAL       "hull-root"
 #define CONFIG_SCRIPT_NAME       "/run/hull-script" /* in the guest */
 
@@ -146,6 +154,8 @@ struct config {
 	uint64_t rng_bytes_per_second; /* 0: no limit */
 	char *vsock_path;              /* of a socket device; NULL: none */
 	uint32_t vsock_cid;
+	struct config_share *shares;
+	unsigned int share_count;
 	bool has_hvc;
 	struct config_port hvc;    /* the virtio console's terminal */
 	struct config_port *ports; /* its named ports */
@@ -180,6 +190,10 @@ struct config {
 /* The defaults; the UUID is random and set by config_validate unless one was given. */
 void config_init(struct config *config);
 void config_fini(struct config *config);
+
+/* By what name the guest mounts a share; the command has been settled. */
+void config_share_tag(
+	const struct config *config, unsigned int index, char ret_tag[CONFIG_SHARE_TAG_BYTES]);
 
 /* NICs that there are to be: --net none is none. */
 unsigned int config_nic_count(const struct config *config);

@@ -32,6 +32,7 @@
 #define VIRTIO_ID_CONSOLE 3
 #define VIRTIO_ID_ENTROPY 4
 #define VIRTIO_ID_SOCKET  19
+#define VIRTIO_ID_FS      26
 
 /* 2.1 */
 #define VIRTIO_STATUS_ACKNOWLEDGE 1

@@ -147,6 +147,18 @@ const struct option option_table[] = {
 		.help = "an empty directory in the guest's memory",
 	},
 	{
+		.name = "share",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_SHARE,
+		.commands = COMMAND_RUN,
+		.repeatable = true,
+		.value = "HOSTDIR:GUESTDIR[:ro]",
+		.help = "a directory of the host's, seen by the guest",
+		.details =
+			"With a command it is mounted at GUESTDIR; else the guest mounts it, with "
+			"type virtiofs and GUESTDIR without its first / as the source.",
+	},
+	{
 		.name = "console-log",
 		.group = OPTION_GROUP_COMMAND,
 		.key = CONFIG_KEY_CONSOLE_LOG,

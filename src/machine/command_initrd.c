@@ -67,6 +67,7 @@ static int want_for(const struct config *config, const char *root_type,
 		{"crc32c_generic", root_type != NULL, true},
 		{root_type, root_type != NULL, false},
 		{"overlay", overlay, false},
+		{"virtiofs", config->share_count > 0, false},
 	};
 
 	return want_each(modules, wants, array_size(wants), err);
@@ -143,6 +144,15 @@ static void say_terminal(struct text *run)
 	text_add_bytes(run, "", 1);
 }
 
+static void say_shares(const struct config *config, struct text *run)
+{
+	for (unsigned int i = 0; i < config->share_count; i++) {
+		text_addf(run, "share=%s:%s", config->shares[i].read_only ? "ro" : "rw",
+			config->shares[i].guest_path);
+		text_add_bytes(run, "", 1);
+	}
+}
+
 static void describe(
 	const struct config *config, const char *root_type, bool has_tty, struct text *run)
 {
@@ -162,6 +172,7 @@ static void describe(
 		say_terminal(run);
 	for (unsigned int i = 0; i < config->tmpfs.count; i++)
 		say(run, "tmpfs", config->tmpfs.list[i]);
+	say_shares(config, run);
 	say_environment(config, has_tty, run);
 	for (unsigned int i = 0; i < config->command.count; i++)
 		say(run, "arg", config->command.list[i]);

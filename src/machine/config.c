@@ -5,6 +5,7 @@
 #include "config_disk.h"
 #include "config_net.h"
 #include "config_port.h"
+#include "config_share.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -49,6 +50,7 @@ void config_fini(struct config *config)
 	free(config->ip);
 	free(config->vsock_path);
 	config_ports_fini(config);
+	config_shares_fini(config);
 	config_command_fini(config);
 	*config = (struct config){0};
 }
@@ -111,7 +113,7 @@ bool config_has_ports(const struct config *config)
 unsigned int config_virtio_count(const struct config *config)
 {
 	return config->disk_count + config_nic_count(config) + config->rng +
-	       (config->vsock_path != NULL) + config_has_ports(config);
+	       (config->vsock_path != NULL) + config->share_count + config_has_ports(config);
 }
 
 int config_validate(struct config *config, struct err *err)
@@ -136,6 +138,8 @@ int config_validate(struct config *config, struct err *err)
 	r = config_command_validate(config, err);
 	if (r == 0)
 		r = validate_stdio(config, err);
+	if (r == 0)
+		r = config_shares_validate(config, err);
 	if (r == 0)
 		r = config_nets_validate(config, err);
 	if (r < 0)

@@ -6,6 +6,7 @@
 #include "config_disk.h"
 #include "config_net.h"
 #include "config_port.h"
+#include "config_share.h"
 #include "config_value.h"
 #include "parse.h"
 
@@ -329,6 +330,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 	[CONFIG_KEY_ENV] = {0, config_env_set, NULL, config_env_show},
 	[CONFIG_KEY_PASS_ENV] = {0, config_pass_env_set, show_nothing, NULL},
 	[CONFIG_KEY_TMPFS] = {0, config_tmpfs_set, NULL, config_tmpfs_show},
+	[CONFIG_KEY_SHARE] = {0, config_share_set, NULL, config_share_show},
 	[CONFIG_KEY_USER] = {0, config_user_set, config_user_show, NULL},
 	[CONFIG_KEY_HOST_NAME] = {FIELD(host_name), config_host_name_set, config_string_show, NULL},
 	[CONFIG_KEY_DIRECTORY] = {FIELD(directory), config_directory_set, config_string_show, NULL},

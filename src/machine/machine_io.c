@@ -52,6 +52,10 @@ int machine_io_init(struct machine_io *io, const struct config *config, struct e
 	options.name = "sockets";
 	if (r == 0 && config->vsock_path)
 		r = io_thread_create(&options, &io->sockets, err);
+	/* File systems may take their time. */
+	options.name = "files";
+	if (r == 0 && config->share_count)
+		r = io_thread_create(&options, &io->files, err);
 	if (r < 0)
 		return r;
 	log_line(LOG_LEVEL_DEBUG, "I/O engine: %s", io_thread_engine(io->threads[0]));
@@ -63,6 +67,7 @@ void machine_io_fini(struct machine_io *io)
 	for (unsigned int i = 0; i < io->count; i++)
 		io_thread_destroy(io->threads[i]);
 	io_thread_destroy(io->sockets);
+	io_thread_destroy(io->files);
 	free(io->threads);
 	*io = (struct machine_io){0};
 }

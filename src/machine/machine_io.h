@@ -14,6 +14,7 @@ struct machine_io {
 	struct io_thread **threads; /* owned */
 	unsigned int count;
 	struct io_thread *sockets; /* owned; for the socket device; NULL: there is none */
+	struct io_thread *files;   /* owned; for shared directories; likewise */
 };
 
 /* As many as the config says; at least 1. On failure fini is still to be called. */

@@ -11,6 +11,7 @@
 #include "machine_io.h"
 #include "machine_net.h"
 #include "machine_ports.h"
+#include "machine_share.h"
 #include "machine_vsock.h"
 #include "msi.h"
 #include "shared_line.h"
@@ -33,7 +34,7 @@
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
-_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 3 <= PCI_DEVICES_MAX,
+_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + CONFIG_SHARES_MAX + 3 <= PCI_DEVICES_MAX,
 	"all that can be configured fits");
 
 struct virtio_slot {
@@ -43,6 +44,7 @@ struct virtio_slot {
 	struct machine_disk *disk;    /* owned; NULL: not a disk */
 	struct machine_ports *ports;  /* owned; NULL: not a console */
 	struct machine_net *net;      /* owned; NULL: not a NIC */
+	struct machine_share *share;  /* owned; NULL: not a shared directory */
 	struct machine_vsock *vsock;  /* owned; NULL: not a socket device */
 	struct virtio_device *device; /* owned by one of those, else by the slot */
 	bool has_transport;
@@ -243,6 +245,8 @@ static void destroy_slot(struct virtio_slot *slot)
 		machine_ports_destroy(slot->ports);
 	else if (slot->net)
 		machine_net_destroy(slot->net);
+	else if (slot->share)
+		machine_share_destroy(slot->share);
 	else if (slot->vsock)
 		machine_vsock_destroy(slot->vsock);
 	else if (slot->device)
@@ -339,6 +343,22 @@ static int add_vsock(struct machine_virtio *virtio, struct err *err)
 	return put_in_place(slot, err);
 }
 
+static int add_share(struct machine_virtio *virtio, unsigned int number, struct err *err)
+{
+	struct virtio_slot *slot = add_slot(virtio, "share", number, err);
+	struct virtio_fault_sink sink = {.broken = device_broken, .owner = slot};
+	int r;
+
+	if (!slot)
+		return -ENOMEM;
+	r = machine_share_create(
+		virtio->machine, number, slot->name, virtio->io.files, &sink, &slot->share, err);
+	if (r < 0)
+		return r;
+	slot->device = machine_share_device(slot->share);
+	return put_in_place(slot, err);
+}
+
 static int add_ports(struct machine_virtio *virtio, struct err *err)
 {
 	struct virtio_slot *slot = add_slot(virtio, "console", 0, err);
@@ -404,6 +424,8 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = add_rng(virtio, err);
 	if (r == 0 && config->vsock_path)
 		r = add_vsock(virtio, err);
+	for (unsigned int i = 0; r == 0 && i < config->share_count; i++)
+		r = add_share(virtio, i, err);
 	if (r == 0 && config_has_ports(config))
 		r = add_ports(virtio, err);
 	return r;

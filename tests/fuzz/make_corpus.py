@@ -363,6 +363,40 @@ def socket_scripts():
         6, 0)
 
 
+def file_system_scripts():
+    """Requests of fuzz_fs.c."""
+    def request(opcode, arguments=b"", node=0x40, handle=None, room=None):
+        flags = (2 if room is not None else 0) | (16 if handle is not None else 0)
+        length = len(arguments) + (8 if handle is not None else 0)
+        return (bytes([1, opcode, node, flags, handle or 0, length])
+                + (struct.pack(">H", room) if room is not None else b"")
+                + (bytes([255]) + arguments if arguments else b""))
+
+    init = b"\0" + request(26, struct.pack("<IIII", 7, 38, 0, 0xFFFFFFFF))
+    create = request(35, struct.pack("<IIII", 2, 0o644, 0, 0) + b"f\0")
+    fields = struct.pack("<QIIQII", 0, 100, 0, 0, 0, 0)  # offset, size and the rest
+    yield "init", init
+    yield "create_write_read", init + create + request(
+        16, struct.pack("<QIIQII", 0, 5, 0, 0, 0, 0) + b"hello", 1, 2) + request(
+        15, fields, 1, 2) + request(18, bytes(16), 1, 2)
+    yield "names", init + create + b"".join(request(1, name + b"\0") for name in (
+        b"f", b"..", b".", b"", b"a/b", b"n" * 100)) + request(1, b"unended")
+    yield "directory", init + request(9, struct.pack("<II", 0o755, 0) + b"d\0") + request(
+        27, bytes(8)) + request(28, fields, 0x40, 2) + request(44, fields, 0x40, 2)
+    yield "links", init + create + request(6, b"l\0../secret\0") + request(1, b"l\0") + request(
+        5, node=3) + request(14, bytes(8), 3) + request(13, b"h\0", 0x40, 1)
+    yield "rename", init + create + request(12, struct.pack("<Q", 1) + b"f\0g\0") + request(
+        45, struct.pack("<QII", 1, 2, 0) + b"g\0g\0") + request(10, b"g\0")
+    yield "devices", init + b"".join(request(8, struct.pack("<IIII", kind | 0o666, 0x103, 0, 0)
+                                             + b"n\0") for kind in (0x2000, 0x6000, 0x1000))
+    yield "attributes", init + create + request(4, struct.pack(
+        "<IIQQQQQQIIIIIIII", 0x3F, 0, 0, 99, 0, 1, 2, 3, 0, 0, 0, 0o600, 0, 0, 0, 0), 1) + request(
+        21, struct.pack("<II", 3, 0) + b"user.a\0xyz", 1) + request(
+        22, struct.pack("<II", 10, 0) + b"user.a\0", 1) + request(23, bytes(8), 1)
+    yield "no_room", init + request(1, b"x\0", room=0) + request(3, room=20)
+    yield "read_only", b"\1" + init[1:] + create
+
+
 def main():
     good = bzimage()
     for name, info in (("module", b"license=GPL\0depends=virtio,virtio_ring\0name=x\0"),
@@ -399,6 +433,8 @@ def main():
         write("virtio_pci", name, data)
     for name, data in net_frames():
         write("net_frames", name, data)
+    for name, data in file_system_scripts():
+        write("fs", name, data)
     for name, data in socket_scripts():
         write("vsock", name, data)
 

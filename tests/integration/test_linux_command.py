@@ -21,7 +21,7 @@ PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 # What Hull picks modules from; the whole tree would take the host's memory.
 MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
            "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
-           "crypto", "lib", "net/vmw_vsock")
+           "crypto", "lib", "net/vmw_vsock", "fs/fuse")
 
 CASES = {
     "statuses": """
@@ -189,6 +189,54 @@ for i in 1 2 3 4; do
 	eval wait \\$pid$i
 	[ $? = $i ] && [ "$(cat $scratch/out$i)" = $i ] || fail "VM $i: $(cat $scratch/errors$i)"
 done
+""",
+    "shares": """
+. $(dirname $0)/command_case.sh
+mkdir -p $scratch/share/deep/er $scratch/fixed
+echo outside >$scratch/secret
+echo old >$scratch/share/file
+ln -s ../../../../../../$scratch/secret $scratch/share/link
+mkfifo $scratch/share/fifo
+head -c 3000000 /dev/urandom >$scratch/share/large
+echo fixed >$scratch/fixed/file
+cat >$scratch/work <<'END'
+set -e
+cd /mnt/share
+[ "$(cat file)" = old ]
+echo new >file; echo more >>file
+[ "$(cat link 2>/dev/null)" != outside ]
+sha256sum <large >large.sum
+mkdir -p a/b/c; echo x >a/b/c/x; mv a/b z; [ "$(cat z/c/x)" = x ]
+ln file hard; [ "$(stat -c %h file)" = 2 ]
+ln -s file soft; [ "$(readlink soft)" = file ]
+exec 3<>gone; echo kept >&3; rm gone; [ "$(cat /proc/self/fd/3)" = kept ]; exec 3>&-
+chmod 640 file; [ "$(stat -c %a file)" = 640 ]
+touch -d @1000000000 file; [ "$(stat -c %Y file)" = 1000000000 ]
+truncate -s 12345 sparse; [ "$(stat -c %s sparse)" = 12345 ]
+i=0; mkdir many; while [ $i -lt 500 ]; do echo $i >many/$i; i=$((i + 1)); done
+[ "$(ls many | wc -l)" = 500 ]
+tar -cf many.tar many; mkdir again; tar -xf many.tar -C again; diff -r many again/many
+dd if=large of=copy bs=70000 2>/dev/null; cmp large copy
+mv -f copy large2; rm -r again z a; rmdir deep/er
+! mknod device c 1 3 2>/dev/null
+echo ok >done
+! echo y >/mnt/fixed/file 2>/dev/null
+[ "$(cat /mnt/fixed/file)" = fixed ]
+df /mnt/share >/dev/null
+END
+command 0 --root $ROOT --script $scratch/work --share $scratch/share:/mnt/share --share $scratch/fixed:/mnt/fixed:ro
+cd $scratch/share
+[ "$(cat file)" = "new
+more" ] || report "file is '$(cat file)'"
+[ "$(cat large.sum)" = "$(sha256sum <large)" ] || report "the guest read something else"
+cmp large large2 || report "the copy differs"
+[ "$(find many -type f | wc -l)" = 500 ] && [ "$(cat many/499)" = 499 ] || report "files are missing"
+[ -e done ] && [ ! -e gone ] && [ ! -e deep/er ] || report "names are not as the guest left them"
+cd /
+command 116 --root $ROOT --share /nowhere -- true
+command 117 --root $ROOT --share /nowhere:/mnt -- true
+command 0 --root $ROOT --transport mmio --io-engine threads --share $scratch/share:/mnt/share -- cat /mnt/share/done
+printed ok
 """,
     # libhull's example and the shell's, as they stand.
     "examples": """
