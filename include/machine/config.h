@@ -95,6 +95,7 @@ struct config_share {
 	char *host_path;
 	char *guest_path; /* absolute */
 	bool read_only;
+	bool is_root; /* of a command: --root DIRECTORY; the last one */
 };
 
 struct config_list {
@@ -106,7 +107,7 @@ struct config_list {
 #define CONFIG_COMMAND_BYTES_MAX (2 << 20)
 #define CONFIG_COMMAND_PORTS     4 /* of virtio, which a command has for itself */
 #define CONFIG_TMPFS_MAX         64
-#define CONFIG_SHARES_MAX        16
+#define CONFIG_SHARES_MAX        16 /* beside the root */
 #define CONFIG_SHARE_TAG_BYTES   37 /* VIRTIO 1.2 5.11.4, and a NUL */
 #define CONFIG_ROOT_SERIAL       "hull-root"
 #define CONFIG_SCRIPT_NAME       "/run/hull-script" /* in the guest */
@@ -178,7 +179,7 @@ struct config {
 	struct config_list command;     /* empty: none */
 	struct config_list environment; /* NAME=VALUE */
 	struct config_list tmpfs;       /* directories */
-	char *root_path;                /* an image; NULL: the initial RAM disk */
+	char *root_path;                /* an image or a directory; NULL: the initial RAM disk */
 	bool root_writable;             /* what is written stays */
 	char *script_path;              /* a file that is the command; NULL: none */
 	char *modules_path;             /* NULL: found by the kernel's name */
@@ -190,6 +191,9 @@ struct config {
 /* The defaults; the UUID is random and set by config_validate unless one was given. */
 void config_init(struct config *config);
 void config_fini(struct config *config);
+
+/* The root of the command is a share; validated. */
+bool config_root_is_directory(const struct config *config);
 
 /* By what name the guest mounts a share; the command has been settled. */
 void config_share_tag(

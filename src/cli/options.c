@@ -66,12 +66,14 @@ const struct option option_table[] = {
 		.group = OPTION_GROUP_COMMAND,
 		.key = CONFIG_KEY_ROOT,
 		.commands = COMMAND_RUN,
-		.value = "IMAGE[,rw]",
-		.help = "the command's root: an image of a file system",
-		.details = "Raw bytes, with ext2 to ext4, XFS, Btrfs, SquashFS or EROFS on them "
-			   "and no partitions. It is only read; what the guest writes stays in its "
-			   "memory and is forgotten, unless rw is given. Without a command a shell "
-			   "is run. Without a root the command sees the initial RAM disk.",
+		.value = "DIRECTORY|IMAGE[,rw]",
+		.help = "the command's root: a directory, or an image of a file system [/]",
+		.details =
+			"An image is raw bytes, with ext2 to ext4, XFS, Btrfs, SquashFS or EROFS "
+			"on them and no partitions. The root is only read; what the guest writes "
+			"stays in its memory and is forgotten, unless rw is given. Without a "
+			"command a shell is run. The word none, or an initial RAM disk without "
+			"this option, makes that the root.",
 	},
 	{
 		.name = "script",

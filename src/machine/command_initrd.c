@@ -146,7 +146,7 @@ static void say_terminal(struct text *run)
 
 static void say_shares(const struct config *config, struct text *run)
 {
-	for (unsigned int i = 0; i < config->share_count; i++) {
+	for (unsigned int i = 0; i < config->share_count && !config->shares[i].is_root; i++) {
 		text_addf(run, "share=%s:%s", config->shares[i].read_only ? "ro" : "rw",
 			config->shares[i].guest_path);
 		text_add_bytes(run, "", 1);
@@ -156,6 +156,8 @@ static void say_shares(const struct config *config, struct text *run)
 static void describe(
 	const struct config *config, const char *root_type, bool has_tty, struct text *run)
 {
+	if (config_root_is_directory(config))
+		say(run, "root", "share:hull-root");
 	if (root_type) {
 		text_addf(run, "root=disk:%s", root_type);
 		text_add_bytes(run, "", 1);
@@ -236,7 +238,7 @@ int command_initrd_create(const struct config *config, const struct image *kerne
 	if (!guest_init_bytes)
 		return err_set(err, ENOSYS,
 			"this hull was built without the init that runs commands in a guest");
-	if (config->root_path)
+	if (config->root_path && !config_root_is_directory(config))
 		r = root_image_type(config->root_path, &root_type, err);
 	if (r == 0)
 		r = find_modules(config, kernel, root_type, &modules, err);

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HOST_NAME_MAX_BYTES 64
 
@@ -244,6 +245,54 @@ static int add_root_disk(struct config *config, struct err *err)
 	return 0;
 }
 
+bool config_root_is_directory(const struct config *config)
+{
+	return config->share_count && config->shares[config->share_count - 1].is_root;
+}
+
+static int add_root_share(struct config *config, struct err *err)
+{
+	struct config_share share = {
+		.host_path = strdup(config->root_path),
+		.guest_path = strdup("/"),
+		.read_only = !config->root_writable,
+		.is_root = true,
+	};
+	struct config_share *shares = reallocarray(
+		config->shares, config->share_count + 1, sizeof(*shares));
+
+	if (shares)
+		config->shares = shares;
+	if (!shares || !share.host_path || !share.guest_path) {
+		free(share.host_path);
+		free(share.guest_path);
+		return no_memory(err);
+	}
+	shares[config->share_count++] = share;
+	return 0;
+}
+
+/* An image, a directory, or neither; without a word the host's own root, unless the user has
+ * brought an initial RAM disk that may be one. */
+static int add_root(struct config *config, struct err *err)
+{
+	struct stat status;
+	int r = 0;
+
+	if (!config->root_path && !config->initrd_path)
+		r = config_value_copy(&config->root_path, "/", err);
+	if (r < 0 || !config->root_path)
+		return r;
+	if (strcmp(config->root_path, "none") == 0) {
+		free(config->root_path);
+		config->root_path = NULL;
+		return 0;
+	}
+	if (stat(config->root_path, &status) == 0 && S_ISDIR(status.st_mode))
+		return add_root_share(config, err);
+	return add_root_disk(config, err);
+}
+
 static int check_alone(const struct config *config, struct err *err)
 {
 	if (config->modules_path || config->environment.count || config->tmpfs.count ||
@@ -291,8 +340,8 @@ int config_command_validate(struct config *config, struct err *err)
 			CONFIG_PORTS_MAX - CONFIG_COMMAND_PORTS);
 	if (r == 0 && config->console == CONFIG_CONSOLE_STDIO)
 		config->console = CONFIG_CONSOLE_TAIL;
-	if (r == 0 && config->root_path)
-		r = add_root_disk(config, err);
+	if (r == 0)
+		r = add_root(config, err);
 	return r;
 }
 

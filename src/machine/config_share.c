@@ -58,7 +58,7 @@ bool config_share_show(const void *config, unsigned int index, struct text *text
 	const struct config *all = config;
 	const struct config_share *share = &all->shares[index];
 
-	if (index >= all->share_count)
+	if (index >= all->share_count || share->is_root)
 		return false;
 	text_addf(text, "%s:%s%s", share->host_path, share->guest_path,
 		share->read_only ? ":ro" : "");
@@ -69,7 +69,9 @@ bool config_share_show(const void *config, unsigned int index, struct text *text
 void config_share_tag(
 	const struct config *config, unsigned int index, char ret_tag[CONFIG_SHARE_TAG_BYTES])
 {
-	if (config->command.count)
+	if (config->shares[index].is_root)
+		(void)snprintf(ret_tag, CONFIG_SHARE_TAG_BYTES, "hull-root");
+	else if (config->command.count)
 		(void)snprintf(ret_tag, CONFIG_SHARE_TAG_BYTES, "hull-share%u", index);
 	else
 		(void)snprintf(ret_tag, CONFIG_SHARE_TAG_BYTES, "%s",

@@ -34,7 +34,7 @@
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
-_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + CONFIG_SHARES_MAX + 3 <= PCI_DEVICES_MAX,
+_Static_assert(CONFIG_DISKS_MAX + CONFIG_NETS_MAX + CONFIG_SHARES_MAX + 4 <= PCI_DEVICES_MAX,
 	"all that can be configured fits");
 
 struct virtio_slot {

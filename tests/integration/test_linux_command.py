@@ -238,6 +238,26 @@ command 117 --root $ROOT --share /nowhere:/mnt -- true
 command 0 --root $ROOT --transport mmio --io-engine threads --share $scratch/share:/mnt/share -- cat /mnt/share/done
 printed ok
 """,
+    # The host's own root, and a directory as the root.
+    "roots": """
+. $(dirname $0)/command_case.sh
+busybox=$(which busybox)
+command 0 -- md5sum $busybox
+printed "$(md5sum $busybox)"
+command 0 -- sh -c "echo changed >$busybox; rm -rf /bin /usr; exit 0"
+[ -x $busybox ] || report "the host has lost its programs"
+mkdir -p $scratch/tree/bin
+cp $busybox $scratch/tree/bin/busybox
+ln -s busybox $scratch/tree/bin/sh
+ln -s busybox $scratch/tree/bin/touch
+command 0 --root $scratch/tree --user 1000 -- sh -c 'touch /tmp/x; exec echo here'
+printed here
+command 0 --root $scratch/tree -- touch /kept
+[ ! -e $scratch/tree/kept ] || report "it was to be forgotten"
+command 0 --root $scratch/tree,rw -- touch /kept
+[ -e $scratch/tree/kept ] || report "it was to be kept"
+command 127 --root none -- true
+""",
     # libhull's example and the shell's, as they stand.
     "examples": """
 . $(dirname $0)/command_case.sh

@@ -211,12 +211,71 @@ static void a_command_has_an_end(void **state)
 	config_fini(&config);
 }
 
+/* The host's own root unless something else may be meant; a directory is the last share. */
+static void roots_are_found(void **state)
+{
+	static const struct {
+		const char *root, *initrd;
+		unsigned int disks, shares;
+	} cases[] = {
+		{NULL, NULL, 0, 2},
+		{NULL, "initrd", 0, 1},
+		{"none", NULL, 0, 1},
+		{"/", "initrd", 0, 2},
+		{"/nowhere/root.img", NULL, 1, 1},
+	};
+	char word[] = "true";
+	char *const words[] = {word};
+
+	(void)state;
+	for (size_t i = 0; i < array_size(cases); i++) {
+		struct config config;
+		char tag[CONFIG_SHARE_TAG_BYTES];
+		int r;
+
+		config_init(&config);
+		r = config_set(&config, CONFIG_KEY_KERNEL, "k", NULL);
+		if (r == 0 && cases[i].root)
+			r = config_set(&config, CONFIG_KEY_ROOT, cases[i].root, NULL);
+		if (r == 0 && cases[i].initrd)
+			r = config_set(&config, CONFIG_KEY_INITRD, cases[i].initrd, NULL);
+		if (r == 0)
+			r = config_set(&config, CONFIG_KEY_SHARE, "/a:/b:ro", NULL);
+		if (r == 0)
+			r = config_command_set(&config, 1, words, NULL);
+		assert_int_equal(r, 0);
+		assert_int_equal(config_validate(&config, NULL), 0);
+		assert_int_equal(config.disk_count, cases[i].disks);
+		assert_int_equal(config.share_count, cases[i].shares);
+		config_share_tag(&config, config.share_count - 1, tag);
+		assert_string_equal(tag, cases[i].shares == 2 ? "hull-root" : "hull-share0");
+		config_fini(&config);
+	}
+}
+
+static void shares_are_read(void **state)
+{
+	static const char *const bad[] = {"", "/a", ":/b", "/a:b", "/a:/b:rx", "/a:/", "/a:/b:ro:"};
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < array_size(bad); i++)
+		assert_int_equal(config_set(&config, CONFIG_KEY_SHARE, bad[i], NULL), -EINVAL);
+	assert_int_equal(config_set(&config, CONFIG_KEY_SHARE, "a:/b//", NULL), 0);
+	assert_string_equal(config.shares[0].guest_path, "/b");
+	assert_false(config.shares[0].read_only);
+	config_fini(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_set_and_shown),
 		cmocka_unit_test(wrong_values_are_refused),
 		cmocka_unit_test(variables_are_passed),
+		cmocka_unit_test(roots_are_found),
+		cmocka_unit_test(shares_are_read),
 		cmocka_unit_test(a_root_is_the_last_disk),
 		cmocka_unit_test(a_root_alone_gets_a_shell),
 		cmocka_unit_test(a_script_comes_before_its_arguments),

@@ -325,13 +325,32 @@ static void limits_are_errors(void **state)
 	finish(&fixture);
 }
 
+/* With / shared, the kernel's own views are names and no more. */
+static void the_kernel_is_not_shared(void **state)
+{
+	struct share_entry entry, child;
+	struct share *share = NULL;
+	uint64_t handle;
+
+	(void)state;
+	assert_int_equal(share_open("/proc", true, &share, NULL), -EACCES);
+	assert_int_equal(share_open("/", true, &share, NULL), 0);
+	assert_int_equal(share_lookup(share, SHARE_ROOT, "proc", &entry), 0);
+	assert_int_equal(share_lookup(share, entry.node, "self", &child), -EACCES);
+	assert_int_equal(share_lookup(share, entry.node, "version", &child), -EACCES);
+	assert_int_equal(share_open_node(share, entry.node, true, 0, &handle), -EACCES);
+	assert_int_equal(share_lookup(share, SHARE_ROOT, "etc", &entry), 0);
+	assert_int_equal(share_open_node(share, entry.node, true, 0, &handle), 0);
+	share_close(share);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refuses_names), cmocka_unit_test(refuses_forged_nodes),
-		cmocka_unit_test(opens_files_only), cmocka_unit_test(does_what_files_do),
-		cmocka_unit_test(read_only_stays), cmocka_unit_test(xattrs_are_the_users),
-		cmocka_unit_test(races_reach_nothing),
+		cmocka_unit_test(the_kernel_is_not_shared), cmocka_unit_test(refuses_names),
+		cmocka_unit_test(refuses_forged_nodes), cmocka_unit_test(opens_files_only),
+		cmocka_unit_test(does_what_files_do), cmocka_unit_test(read_only_stays),
+		cmocka_unit_test(xattrs_are_the_users), cmocka_unit_test(races_reach_nothing),
 		cmocka_unit_test(limits_are_errors), /* the last: the limit stays */
 	};
 

@@ -95,7 +95,7 @@ void host_socket_unlink(const char *path, const struct host_socket *bound)
 int host_socket_listen(
 	const char *path, int backlog, struct host_socket *ret_socket, struct err *err)
 {
-	struct host_socket bound;
+	struct host_socket bound = {.fd = -1};
 	int r = host_socket_bind(path, SOCK_STREAM, &bound, err);
 
 	if (r < 0)

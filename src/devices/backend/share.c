@@ -4,12 +4,14 @@
 #include "fd.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define NODES_LIMIT   (1u << 20)
@@ -37,6 +39,8 @@ int share_directory(struct share *share, uint64_t node)
 
 	if (!found)
 		return -ESTALE;
+	if (found->closed)
+		return -EACCES;
 	return found->type == S_IFDIR ? found->fd : -ENOTDIR;
 }
 
@@ -105,6 +109,26 @@ static uint32_t find_node(const struct share *share, const struct stat *stat)
 	return index;
 }
 
+/* Files there are no data: /proc/self/mem is Hull's memory, and /proc/PID/environ anybody's. A
+ * guest that has / has mounts of its own over them, but need not ask by way of its mounts. */
+static bool is_kernel_itself(int fd)
+{
+	static const uint32_t kinds[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC,
+		TRACEFS_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC, BPF_FS_MAGIC,
+		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, EFIVARFS_MAGIC, PSTOREFS_MAGIC,
+		DEVPTS_SUPER_MAGIC, BINFMTFS_MAGIC, NSFS_MAGIC, 0x7655821 /* resctrl */,
+		0x62656570 /* configfs */, 0x65735543 /* fusectl */, 0x19800202 /* mqueue */,
+		0x67596969 /* rpc_pipefs */};
+	struct statfs statfs;
+
+	if (fstatfs(fd, &statfs) != 0)
+		return true;
+	for (unsigned int i = 0; i < array_size(kinds); i++)
+		if ((uint32_t)statfs.f_type == kinds[i])
+			return true;
+	return false;
+}
+
 static int add_node(struct share *share, int fd, const struct stat *stat, uint32_t *ret_index)
 {
 	uint32_t *bucket = bucket_of(share, stat->st_dev, stat->st_ino);
@@ -121,6 +145,7 @@ static int add_node(struct share *share, int fd, const struct stat *stat, uint32
 		.generation = share->generation++,
 		.next = *bucket,
 		.type = stat->st_mode & S_IFMT,
+		.closed = stat->st_dev != share->device && is_kernel_itself(fd),
 		.device = stat->st_dev,
 		.inode = stat->st_ino,
 	};
@@ -192,14 +217,15 @@ void share_forget(struct share *share, uint64_t node, uint64_t count)
 
 static int choose_sizes(struct share *share, struct err *err)
 {
-	struct rlimit limit;
+	struct rlimit limit = {0}; /* as if there were none: it does not fail */
 	rlim_t files;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return err_set_errno(err, errno, "the limit of open files");
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	files = limit.rlim_cur;
-	if (files < FILES_LEAST)
-		return err_set(err, EMFILE, "the limit of open files is too low");
+	if (files < FILES_LEAST) {
+		(void)err_set(err, EMFILE, "the limit of open files is too low");
+		return -EMFILE;
+	}
 	share->nodes_max = files / 4 * 3 < NODES_LIMIT ? (uint32_t)(files / 4 * 3) : NODES_LIMIT;
 	share->handles_max = files / 4 < HANDLES_LIMIT ? (uint32_t)(files / 4) : HANDLES_LIMIT;
 	share->nodes = calloc(share->nodes_max, sizeof(share->nodes[0]));
@@ -226,7 +252,11 @@ static int open_root(struct share *share, const char *path, struct err *err)
 	probe = share_find(fd, "a");
 	if (probe == -ENOSYS || probe == -EPERM)
 		return err_set_errno(err, -probe, "openat2(2), which sharing a directory needs");
+	if (is_kernel_itself(fd))
+		return err_set(err, EACCES,
+			"'%s' is a view of the kernel's, not of files: it cannot be shared", path);
 	r = share_enter(share, take_fd(&fd), &entry);
+	share->device = share->nodes[0].device;
 	return r < 0 ? err_set_errno(err, -r, "'%s'", path) : 0;
 }
 

@@ -89,6 +89,8 @@ int share_open_node(
 
 	if (!found)
 		return -ESTALE;
+	if (found->closed)
+		return -EACCES;
 	if (directory && found->type != S_IFDIR)
 		return -ENOTDIR;
 	if (!directory && found->type != S_IFREG)

@@ -15,6 +15,7 @@ struct share_node {
 	uint32_t generation;
 	uint32_t next; /* in its bucket, or of those that are free */
 	mode_t type;
+	bool closed; /* of a file system that is the kernel itself: nothing of it is shared */
 	uint64_t references;
 	dev_t device;
 	ino_t inode;
@@ -29,6 +30,7 @@ struct share_handle {
 };
 
 struct share {
+	dev_t device; /* of the root */
 	bool read_only, privileged;
 	uint32_t user, group; /* of Hull, when it has no privilege */
 	int processes;        /* /proc/self/fd */
