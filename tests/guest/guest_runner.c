@@ -1,7 +1,7 @@
 /*
  * Runs the table of guest_cases.c against a hull and prints TAP.
  *
- *     guest_runner [--patience=SECONDS] [--again] HULL FIRMWARE_DIRECTORY [GROUP [CASE]]
+ *     guest_runner [--patience=SECONDS] HULL FIRMWARE_DIRECTORY [GROUP [CASE]]
  *
  * Needs no library beyond the C library and nothing else in the system, so that it also runs in a
  * minimal one. 77 without a usable /dev/kvm, 1 when a case fails.
@@ -37,7 +37,6 @@ struct setup {
 	const char *hull;
 	const char *firmware;
 	unsigned int patience_ms;
-	bool again; /* a case that has failed is run once more */
 };
 
 struct command {
@@ -268,8 +267,8 @@ static void show_failure(const struct guest_case *guest_case, const struct comma
 	show("standard error", &outcome->errors);
 }
 
-static bool run_case(const struct setup *setup, const struct guest_case *guest_case,
-	unsigned int number, bool is_last)
+static bool run_case(
+	const struct setup *setup, const struct guest_case *guest_case, unsigned int number)
 {
 	struct command command;
 	struct outcome outcome;
@@ -279,8 +278,7 @@ static bool run_case(const struct setup *setup, const struct guest_case *guest_c
 	build_command(setup, guest_case, &command);
 	r = process_run(command.words, guest_case, setup->patience_ms, &outcome);
 	problem = r < 0 ? strerror(-r) : judge(guest_case, &command, &outcome);
-	printf("%s%sok %u - %s: %s%s%s (%" PRIu64 " ms)\n",
-		problem && !is_last ? "# once more: " : "", problem ? "not " : "", number,
+	printf("%sok %u - %s: %s%s%s (%" PRIu64 " ms)\n", problem ? "not " : "", number,
 		guest_case->group, guest_case->name, problem ? ": " : "", problem ? problem : "",
 		outcome.duration_ms);
 	if (problem && r == 0)
@@ -289,13 +287,6 @@ static bool run_case(const struct setup *setup, const struct guest_case *guest_c
 	outcome_fini(&outcome);
 	remove_disks(&command);
 	return !problem;
-}
-
-static bool run_patiently(
-	const struct setup *setup, const struct guest_case *guest_case, unsigned int number)
-{
-	return run_case(setup, guest_case, number, !setup->again) ||
-	       (setup->again && run_case(setup, guest_case, number, true));
 }
 
 static bool is_wanted(const struct guest_case *guest_case, const char *group, const char *name)
@@ -320,7 +311,7 @@ static int run_all(const struct setup *setup, const char *group, const char *nam
 	for (size_t table = 0; table < sizeof(tables) / sizeof(tables[0]); table++)
 		for (size_t i = 0; i < tables[table].count; i++)
 			if (is_wanted(&tables[table].cases[i], group, name))
-				failed += !run_patiently(setup, &tables[table].cases[i], ++count);
+				failed += !run_case(setup, &tables[table].cases[i], ++count);
 	if (!count)
 		printf("# no such group or case\n");
 	return failed || !count ? STATUS_FAILED : 0;
@@ -350,14 +341,9 @@ int main(int argc, char **argv)
 		argv++;
 		argc--;
 	}
-	if (argc > 1 && strcmp(argv[1], "--again") == 0) {
-		setup.again = true;
-		argv++;
-		argc--;
-	}
 	if (argc < 3 || argc > 5 || !setup.patience_ms) {
-		(void)fputs("usage: guest_runner [--patience=SECONDS] [--again] HULL "
-			    "FIRMWARE_DIRECTORY [GROUP [CASE]]\n",
+		(void)fputs("usage: guest_runner [--patience=SECONDS] HULL FIRMWARE_DIRECTORY "
+			    "[GROUP [CASE]]\n",
 			stderr);
 		return STATUS_USAGE;
 	}

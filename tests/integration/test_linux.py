@@ -97,10 +97,8 @@ expect nproc 8; expect answer reboot; expect answer poweroff
 boot 121 -k $FILES/6.1-cloud -i $FILES/initrd-modules -m 256M -p "hull_test=pvpanic panic=0"
 grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the console"
 """,
-    # Emulation may lose a tick for seconds, and then a thread of Hull's its turn: what fails is run
-    # once more, and said.
     "freestanding-guests": """
-"$FILES/guest_runner" --patience=120 --again "$HULL" "$FILES/firmware" 2>&1
+"$FILES/guest_runner" --patience=120 "$HULL" "$FILES/firmware" 2>&1
 """,
     # Without a paravirtual clock and a deadline timer the kernel turns to the PIT and the PM timer.
     "legacy-clocks": """
