@@ -5,9 +5,9 @@
  */
 #include "virtio_cases.h"
 
-#define HOSTILE_CASE(way, count)                                                                  \
+#define HOSTILE_CASE(in, way, count)                                                              \
 	{                                                                                         \
-		.group = "virtio", .name = "hostile over " way " on I/O threads: " count,         \
+		.group = in, .name = "hostile over " way " on I/O threads: " count,               \
 		.guest = "hostile",                                                               \
 		.options = {"--debug-exit", "--io-threads", count, "--transport", way, "-d",      \
 			"@disk", "-d", "@disk2,ro", "--rng", "--hvc", "null", "--port=port=null", \
@@ -57,9 +57,9 @@
 	}
 
 const struct guest_case virtio_cases[] = {
-	HOSTILE_CASE("pci", "1"),
-	HOSTILE_CASE("pci", "2"),
-	HOSTILE_CASE("mmio", "1"),
+	HOSTILE_CASE("virtio", "pci", "1"),
+	HOSTILE_CASE("threads", "pci", "2"),
+	HOSTILE_CASE("virtio", "mmio", "1"),
 	BENCH_CASE("pci", "op=randread"),
 	BENCH_CASE("pci", "op=randwrite queues=2"),
 	BENCH_CASE("pci", "op=randread packed"),
