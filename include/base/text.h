@@ -6,6 +6,7 @@
 
 #include "compiler.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,6 +23,7 @@ void text_fini(struct text *text);
 void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *bytes, size_t length);
 void text_addf(struct text *text, const char *format, ...) printf_like(2, 3);
+void text_add_list(struct text *text, const char *format, va_list args) printf_like(2, 0);
 
 /* The string, never NULL ("" while empty); owned by text. */
 const char *text_string(const struct text *text);

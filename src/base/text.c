@@ -53,22 +53,29 @@ void text_add(struct text *text, const char *string)
 	text_add_bytes(text, string, strlen(string));
 }
 
-void text_addf(struct text *text, const char *format, ...)
+void text_add_list(struct text *text, const char *format, va_list args)
 {
-	va_list args;
+	va_list again;
 	int length;
 
-	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
-	va_end(args);
+	va_copy(again, args);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
 	if (length < 0 || !reserve(text, (size_t)length)) {
 		text->failed = true;
 		return;
 	}
-	va_start(args, format);
 	(void)vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
-	va_end(args);
 	text->length += (size_t)length;
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_add_list(text, format, args);
+	va_end(args);
 }
 
 const char *text_string(const struct text *text)

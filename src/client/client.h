@@ -14,12 +14,12 @@
 
 #define exported __attribute__((visibility("default")))
 
-/* error.c. The code is made negative and returned. */
+/* basics.c. The code is made negative and returned. */
 int client_fail(struct hull_error *error, int code, const char *format, ...) printf_like(3, 4);
 int client_fail_status(struct hull_error *error, int code, int status, const char *format, ...)
 	printf_like(4, 5);
 
-/* --- deadline.c: points in time, of the monotonic clock. --- */
+/* --- Points in time, of the monotonic clock. --- */
 
 #define DEADLINE_NEVER UINT64_MAX
 
@@ -27,7 +27,7 @@ uint64_t deadline_after(int timeout_ms);
 /* For poll(2): rounded up, 0 when it has passed. */
 int deadline_rest_ms(uint64_t deadline_ns);
 
-/* --- buffer.c: bytes with an upper bound, always followed by a NUL. --- */
+/* --- Bytes with an upper bound, always followed by a NUL. --- */
 
 struct buffer {
 	char *bytes; /* NULL while empty */
@@ -61,6 +61,8 @@ must_check int process_start(const char *const options[], const char *const comm
 void process_kill(const struct process *process);
 /* 1: it has ended with that status, or -1 if somebody else has reaped it; 0: not yet. */
 int process_reap(struct process *process, int *ret_status);
+/* What a socket of its has now; 0: nothing, now or, which ends *is_open, ever. */
+size_t process_receive(int fd, bool *is_open, char *bytes, size_t size);
 /* Closes the descriptors. */
 void process_fini(struct process *process);
 

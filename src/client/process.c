@@ -211,6 +211,19 @@ int process_reap(struct process *process, int *ret_status)
 	return 1;
 }
 
+size_t process_receive(int fd, bool *is_open, char *bytes, size_t size)
+{
+	ssize_t count;
+
+	if (!*is_open)
+		return 0;
+	count = recv(fd, bytes, size, MSG_DONTWAIT);
+	if (count < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	*is_open = count > 0;
+	return count > 0 ? (size_t)count : 0;
+}
+
 void process_fini(struct process *process)
 {
 	close_one(&process->pidfd);

@@ -4,10 +4,8 @@
  */
 #include "client.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define READ_BYTES 65536
 /* Where no pidfd tells of the end. */
@@ -30,30 +28,12 @@ static size_t leave_out(char *bytes, size_t length)
 	return kept;
 }
 
-/* False: there is nothing, now or ever. */
-static bool receive(struct reader *reader, int fd, bool *is_open, size_t *ret_length)
-{
-	ssize_t count;
-
-	if (!*is_open)
-		return false;
-	count = recv(fd, reader->bytes, sizeof(reader->bytes), MSG_DONTWAIT);
-	if (count < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (count <= 0) {
-		*is_open = false;
-		return false;
-	}
-	*ret_length = (size_t)count;
-	return true;
-}
-
 /* Out of memory, the transcript has a gap. */
 static bool read_text(struct reader *reader, int fd, bool *is_open, struct buffer *buffer)
 {
-	size_t length;
+	size_t length = process_receive(fd, is_open, reader->bytes, sizeof(reader->bytes));
 
-	if (!receive(reader, fd, is_open, &length))
+	if (!length)
 		return false;
 	length = leave_out(reader->bytes, length);
 	(void)pthread_mutex_lock(&reader->vm->lock);
@@ -93,9 +73,10 @@ static void take_bytes(struct reader *reader, size_t length)
 
 static bool read_control(struct reader *reader)
 {
-	size_t length;
+	size_t length = process_receive(reader->vm->process.control, &reader->control_open,
+		reader->bytes, sizeof(reader->bytes));
 
-	if (!receive(reader, reader->vm->process.control, &reader->control_open, &length))
+	if (!length)
 		return false;
 	take_bytes(reader, length);
 	return true;

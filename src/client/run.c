@@ -43,18 +43,11 @@ static void send_input(struct run *run)
 static int receive(int fd, bool *is_open, struct buffer *buffer)
 {
 	char bytes[READ_BYTES];
-	ssize_t count;
+	size_t length = process_receive(fd, is_open, bytes, sizeof(bytes));
 
-	if (!*is_open)
+	if (!length)
 		return 0;
-	count = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	if (count < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (count <= 0) {
-		*is_open = false;
-		return 0;
-	}
-	return buffer_add(buffer, bytes, (size_t)count, false) < 0 ? -EFBIG : 1;
+	return buffer_add(buffer, bytes, length, false) < 0 ? -EFBIG : 1;
 }
 
 static int receive_all(struct run *run)

@@ -99,9 +99,14 @@ static int find_modules(const struct config *config, const struct image *kernel,
 
 /* --- What is to be done, as guest-firmware/init/init.h has it. --- */
 
-static void say(struct text *run, const char *key, const char *value)
+/* An entry, KEY=VALUE, and the NUL that ends it. */
+static void printf_like(2, 3) say(struct text *run, const char *format, ...)
 {
-	text_addf(run, "%s=%s", key, value);
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_add_list(run, format, arguments);
+	va_end(arguments);
 	text_add_bytes(run, "", 1);
 }
 
@@ -121,8 +126,7 @@ static void say_variable(
 {
 	if (!value || is_set(config, name))
 		return;
-	text_addf(run, "env=%s=%s", name, value);
-	text_add_bytes(run, "", 1);
+	say(run, "env=%s=%s", name, value);
 }
 
 static void say_environment(const struct config *config, bool has_tty, struct text *run)
@@ -132,7 +136,7 @@ static void say_environment(const struct config *config, bool has_tty, struct te
 	if (has_tty)
 		say_variable(config, run, "TERM", getenv("TERM"));
 	for (unsigned int i = 0; i < config->environment.count; i++)
-		say(run, "env", config->environment.list[i]);
+		say(run, "env=%s", config->environment.list[i]);
 }
 
 static void say_terminal(struct text *run)
@@ -140,44 +144,38 @@ static void say_terminal(struct text *run)
 	struct winsize size = {0};
 
 	(void)ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
-	text_addf(run, "tty=%ux%u", size.ws_col, size.ws_row);
-	text_add_bytes(run, "", 1);
+	say(run, "tty=%ux%u", size.ws_col, size.ws_row);
 }
 
 static void say_shares(const struct config *config, struct text *run)
 {
-	for (unsigned int i = 0; i < config->share_count && !config->shares[i].is_root; i++) {
-		text_addf(run, "share=%s:%s", config->shares[i].read_only ? "ro" : "rw",
+	for (unsigned int i = 0; i < config->share_count && !config->shares[i].is_root; i++)
+		say(run, "share=%s:%s", config->shares[i].read_only ? "ro" : "rw",
 			config->shares[i].guest_path);
-		text_add_bytes(run, "", 1);
-	}
 }
 
 static void describe(
 	const struct config *config, const char *root_type, bool has_tty, struct text *run)
 {
 	if (config_root_is_directory(config))
-		say(run, "root", "share:hull-root");
-	if (root_type) {
-		text_addf(run, "root=disk:%s", root_type);
-		text_add_bytes(run, "", 1);
-	}
+		say(run, "root=share:hull-root");
+	if (root_type)
+		say(run, "root=disk:%s", root_type);
 	if (config->root_writable)
-		say(run, "write", "");
+		say(run, "write=");
 	if (config->directory)
-		say(run, "cwd", config->directory);
+		say(run, "cwd=%s", config->directory);
 	if (config->host_name)
-		say(run, "host", config->host_name);
-	text_addf(run, "user=%" PRIu32 ":%" PRIu32, config->user, config->group);
-	text_add_bytes(run, "", 1);
+		say(run, "host=%s", config->host_name);
+	say(run, "user=%" PRIu32 ":%" PRIu32, config->user, config->group);
 	if (has_tty)
 		say_terminal(run);
 	for (unsigned int i = 0; i < config->tmpfs.count; i++)
-		say(run, "tmpfs", config->tmpfs.list[i]);
+		say(run, "tmpfs=%s", config->tmpfs.list[i]);
 	say_shares(config, run);
 	say_environment(config, has_tty, run);
 	for (unsigned int i = 0; i < config->command.count; i++)
-		say(run, "arg", config->command.list[i]);
+		say(run, "arg=%s", config->command.list[i]);
 }
 
 /* --- The archive. --- */
