@@ -1,6 +1,7 @@
 /* See config_command.h. */
 #include "config_command.h"
 
+#include "config_share.h"
 #include "config_value.h"
 #include "config_words.h"
 #include "parse.h"
@@ -252,24 +253,14 @@ bool config_root_is_directory(const struct config *config)
 
 static int add_root_share(struct config *config, struct err *err)
 {
-	struct config_share share = {
+	const struct config_share share = {
 		.host_path = strdup(config->root_path),
 		.guest_path = strdup("/"),
 		.read_only = !config->root_writable,
 		.is_root = true,
 	};
-	struct config_share *shares = reallocarray(
-		config->shares, config->share_count + 1, sizeof(*shares));
 
-	if (shares)
-		config->shares = shares;
-	if (!shares || !share.host_path || !share.guest_path) {
-		free(share.host_path);
-		free(share.guest_path);
-		return no_memory(err);
-	}
-	shares[config->share_count++] = share;
-	return 0;
+	return config_share_add(config, &share, err);
 }
 
 /* An image, a directory, or neither; without a word the host's own root, unless the user has

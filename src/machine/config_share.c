@@ -21,13 +21,28 @@ static void share_fini(struct config_share *share)
 	free(share->guest_path);
 }
 
+int config_share_add(struct config *config, const struct config_share *share, struct err *err)
+{
+	struct config_share copy = *share;
+	struct config_share *shares = reallocarray(
+		config->shares, config->share_count + 1, sizeof(*shares));
+
+	if (shares)
+		config->shares = shares;
+	if (!shares || !copy.host_path || !copy.guest_path) {
+		share_fini(&copy);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	shares[config->share_count++] = copy;
+	return 0;
+}
+
 int config_share_set(void *config, const char *value, struct err *err)
 {
 	struct config *all = config;
 	const char *guest = strchr(value, ':'), *mode = guest ? strchr(guest + 1, ':') : NULL;
 	size_t length;
 	struct config_share share = {.read_only = mode != NULL};
-	struct config_share *shares;
 
 	if (!guest || guest == value || guest[1] != '/' || (mode && strcmp(mode, ":ro") != 0))
 		return malformed(value, err);
@@ -40,17 +55,9 @@ int config_share_set(void *config, const char *value, struct err *err)
 	if (all->share_count == CONFIG_SHARES_MAX)
 		return err_set(
 			err, EINVAL, "there are %d already, and more cannot be", CONFIG_SHARES_MAX);
-	shares = reallocarray(all->shares, all->share_count + 1, sizeof(*shares));
-	if (shares)
-		all->shares = shares;
 	share.host_path = strndup(value, (size_t)(guest - value));
 	share.guest_path = strndup(guest + 1, length);
-	if (!shares || !share.host_path || !share.guest_path) {
-		share_fini(&share);
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	all->shares[all->share_count++] = share;
-	return 0;
+	return config_share_add(all, &share, err);
 }
 
 bool config_share_show(const void *config, unsigned int index, struct text *text)

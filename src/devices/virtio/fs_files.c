@@ -77,9 +77,7 @@ int fs_release(struct fs_request *request)
 
 static int handle_fd(const struct fs_request *request, uint64_t handle, bool directory)
 {
-	bool append;
-
-	return share_handle_fd(request->share, request->header.nodeid, handle, directory, &append);
+	return share_handle_fd(request->share, request->header.nodeid, handle, directory, NULL);
 }
 
 /* --- Data, between the guest's buffers and the file. --- */
@@ -197,12 +195,11 @@ int fs_copy_file_range(struct fs_request *request)
 	struct fuse_write_out *out = request->reply;
 	int from = handle_fd(request, in->fh_in, false), to;
 	off_t from_offset = (off_t)in->off_in, to_offset = (off_t)in->off_out;
-	bool append = false;
 	ssize_t length;
 
 	if (from < 0)
 		return from;
-	to = share_handle_fd(request->share, in->nodeid_out, in->fh_out, false, &append);
+	to = share_handle_fd(request->share, in->nodeid_out, in->fh_out, false, NULL);
 	if (to < 0)
 		return to;
 	if (share_is_read_only(request->share))
