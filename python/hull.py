@@ -93,6 +93,7 @@ _SIGNATURES = {
     "vm_state": (_VM, ctypes.POINTER(ctypes.c_int), _ErrorOut),
     "vm_pause": (_VM, _ErrorOut),
     "vm_resume": (_VM, _ErrorOut),
+    "vm_set_link": (_VM, ctypes.c_uint, ctypes.c_int, _ErrorOut),
     "vm_press_power_button": (_VM, _ErrorOut),
     "vm_stop": (_VM, _ErrorOut),
     "vm_kill": (_VM, _ErrorOut),
@@ -260,6 +261,10 @@ class VM:
     def resume(self) -> None:
         """Lets the vCPUs go on."""
         _call("vm_resume", self._handle())
+
+    def set_link(self, nic: int, up: bool) -> None:
+        """Plugs the cable of a NIC in, or pulls it; they count from 0."""
+        _call("vm_set_link", self._handle(), nic, int(up))
 
     def press_power_button(self) -> None:
         """Asks the guest to power off; HullError if nobody in it listens."""

@@ -43,6 +43,10 @@ must_check int virtio_net_create(
 
 struct virtio_device *virtio_net_device(struct virtio_net *net);
 
+/* Plugs the cable in or pulls it: without it the driver sees no link, whatever the backend's is,
+ * and frames of both directions are dropped. It is plugged in at first; a reset changes nothing. */
+void virtio_net_set_link(struct virtio_net *net, bool up);
+
 /* Quiesces and detaches the backend. NULL is fine. The transport is gone already. */
 void virtio_net_destroy(struct virtio_net *net);
 

@@ -56,6 +56,10 @@ int hull_vm_state(struct hull_vm *vm, enum hull_state *ret_state, struct hull_er
 int hull_vm_pause(struct hull_vm *vm, struct hull_error *error);
 int hull_vm_resume(struct hull_vm *vm, struct hull_error *error);
 
+/* Plugs the cable of a NIC in (up is not 0), or pulls it; the first NIC of the options is number 0.
+ * The guest sees the link go, and frames of both directions are lost. -ENODEV: no such NIC. */
+int hull_vm_set_link(struct hull_vm *vm, unsigned int nic, int up, struct hull_error *error);
+
 /* Asks the guest to power off. -ENODEV: nobody in it listens. */
 int hull_vm_press_power_button(struct hull_vm *vm, struct hull_error *error);
 /* As SIGTERM does to hull: the guest is asked, and ended when --grace is over. */

@@ -133,6 +133,15 @@ exported int hull_vm_resume(struct hull_vm *vm, struct hull_error *error)
 	return control_request(vm, "resume", NULL, 0, error);
 }
 
+exported int hull_vm_set_link(
+	struct hull_vm *vm, unsigned int nic, int up, struct hull_error *error)
+{
+	char request[32];
+
+	(void)snprintf(request, sizeof(request), "link %u %s", nic, up ? "up" : "down");
+	return control_request(vm, request, NULL, 0, error);
+}
+
 exported int hull_vm_press_power_button(struct hull_vm *vm, struct hull_error *error)
 {
 	return control_request(vm, "power-button", NULL, 0, error);

@@ -5,10 +5,14 @@
 #include "clock.h"
 #include "exit_status.h"
 #include "machine_internal.h"
+#include "machine_virtio.h"
+#include "parse.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PROTOCOL_VERSION 1
@@ -92,8 +96,31 @@ static void kill_guest(struct machine *machine, struct text *answer)
 	lifecycle_end(machine, EXIT_STATUS_SIGNAL + SIGKILL);
 }
 
+/* arguments: "NUMBER up" or "NUMBER down" */
+static void set_link(struct machine *machine, const char *arguments, struct text *answer)
+{
+	size_t digits = strcspn(arguments, " ");
+	const char *state = arguments + digits;
+	bool is_up = strcmp(state, " up") == 0;
+	char number_text[24];
+	uint64_t number;
+
+	(void)snprintf(number_text, sizeof(number_text), "%.*s", (int)digits, arguments);
+	if ((!is_up && strcmp(state, " down") != 0) ||
+		parse_u64(number_text, UINT_MAX, &number) < 0) {
+		control_refuse(answer, EINVAL, "not a NIC's number, and then 'up' or 'down'");
+		return;
+	}
+	if (machine_virtio_set_link(machine->virtio, (unsigned int)number, is_up) < 0) {
+		control_refuse(answer, ENODEV, "there is no such NIC (they count from 0)");
+		return;
+	}
+	text_add(answer, "ok");
+}
+
 static void request(void *owner, const char *line, struct text *answer)
 {
+	static const char link_word[] = "link ";
 	static const struct {
 		const char *word;
 		void (*obey)(struct machine *machine, struct text *answer);
@@ -113,7 +140,10 @@ static void request(void *owner, const char *line, struct text *answer)
 			return;
 		}
 	}
-	control_refuse(answer, ENOSYS, "there is no such request");
+	if (strncmp(line, link_word, strlen(link_word)) == 0)
+		set_link(owner, line + strlen(link_word), answer);
+	else
+		control_refuse(answer, ENOSYS, "there is no such request");
 }
 
 static void peer_gone(void *owner)

@@ -152,6 +152,11 @@ struct virtio_device *machine_net_device(struct machine_net *net)
 	return virtio_net_device(net->device);
 }
 
+void machine_net_set_link(struct machine_net *net, bool up)
+{
+	virtio_net_set_link(net->device, up);
+}
+
 static void report_queue(
 	const struct machine_net *net, unsigned int pair, enum net_direction direction)
 {

@@ -23,6 +23,9 @@ must_check int machine_net_wait(struct machine_net *net, struct err *err);
 
 struct virtio_device *machine_net_device(struct machine_net *net);
 
+/* As virtio_net_set_link. */
+void machine_net_set_link(struct machine_net *net, bool up);
+
 /* Says what has passed and what was dropped, for --timing and --verbose; no vCPU runs. */
 void machine_net_report(const struct machine_net *net);
 

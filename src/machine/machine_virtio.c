@@ -542,6 +542,19 @@ struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio)
 	return virtio ? virtio->ports : NULL;
 }
 
+int machine_virtio_set_link(struct machine_virtio *virtio, unsigned int number, bool up)
+{
+	for (unsigned int i = 0; virtio && i < virtio->slot_count; i++) {
+		struct machine_net *net = virtio->slots[i]->net;
+
+		if (!net || number--)
+			continue;
+		machine_net_set_link(net, up);
+		return 0;
+	}
+	return -ENODEV;
+}
+
 void machine_virtio_finish(struct machine_virtio *virtio)
 {
 	for (unsigned int i = 0; virtio && i < virtio->slot_count; i++)

@@ -9,6 +9,8 @@
 #include "compiler.h"
 #include "err.h"
 
+#include <stdbool.h>
+
 struct machine;
 struct machine_virtio;
 
@@ -28,6 +30,9 @@ must_check int machine_virtio_start(struct machine_virtio *virtio, struct err *e
 
 /* NULL when there are none. */
 struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio);
+
+/* Plugs the number-th NIC's cable in, or pulls it: 0, or -ENODEV. */
+must_check int machine_virtio_set_link(struct machine_virtio *virtio, unsigned int number, bool up);
 
 /* After the vCPUs have stopped: what the guest has written reaches its readers. */
 void machine_virtio_finish(struct machine_virtio *virtio);

@@ -3,10 +3,12 @@
 
 usage: test_client.py HULL FIRMWARE_DIRECTORY LIBHULL MODULE_DIRECTORY
 """
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -80,6 +82,20 @@ class Client(unittest.TestCase):
                 vm.resume()
             vm.kill()
             self.assertEqual(vm.wait(PATIENCE), 137)
+
+    def test_link(self):
+        with tempfile.TemporaryDirectory() as place, \
+                hull.VM("-k", PROBE, "-p", "probe.only=hypervisor end=spin",
+                        net=f"socket={place}/link,peer={place}/nobody") as vm:
+            vm.expect("passed")
+            for up in (False, False, True):
+                vm.set_link(0, up)
+            for nic in (1, 4096, 2**32 - 1):
+                with self.assertRaises(hull.HullError) as caught:
+                    vm.set_link(nic, True)
+                self.assertIn("no such NIC", str(caught.exception))
+                self.assertEqual(caught.exception.code, errno.ENODEV)
+            self.assertEqual(vm.state, "running")
 
     def test_power_button(self):
         with hull.VM("-k", PROBE, "-p", "probe.only=hypervisor end=spin") as vm:

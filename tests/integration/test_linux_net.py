@@ -2,7 +2,8 @@
 """Linux's own driver uses Hull's NICs: on a tap, in a bridge, over sockets, through losses.
 
 On hardware KVM the cases run right here, as root, since they make interfaces; elsewhere in the
-emulated KVM host. argv: the hull program, then names of cases (all of them by default).
+emulated KVM host. argv: the hull program, the link_tool, then names of cases (all of
+them by default).
 HULL_TEST_TRANSFER_MIB: what the cases with checksums move in each direction;
 tap-all keeps it all in its capture.
 """
@@ -178,6 +179,16 @@ check_guest
 expect lost; expect alive 1
 [ $(grep -c "hull: .*the link of tap '$TAP' is down" "$log") = 1 ] || fail "not one line about it"
 """,
+    "pulled-cable": """
+make_tap
+HULL_BINARY=$HULL "$FILES/link_tool" --timeout $LIMIT $GUEST -n tap=$TAP,pcap=/tmp/cap \
+	-p "$(words up,ping_peer,pulled)" >"$log" 2>&1 || fail "status $?"
+check_guest
+expect pulled; expect plugged
+# Linux announces itself when it is asked to, after the cable is back.
+captured "arp and src host 192.168.77.2 and dst host 192.168.77.2" | grep . ||
+	fail "no announcement"
+""",
     "bridge": """
 ip link add hullbr0 type bridge || fail "no bridge"
 ip link set dev hullbr0 up
@@ -212,19 +223,21 @@ expect "interfaces lo "
 }
 
 
-def prepare(files, _disks):
+def prepare(files, link_tool):
+    shutil.copy(link_tool, files / "link_tool")
     options = ["--with-libs"]
     for program in GUEST_PROGRAMS:
         options += ["--add", f"{shutil.which(program, path=PATH)}:/usr/bin/{program}"]
     put_guest(files, HERE / "linux/net-guest", GUEST_MODULES, *options)
 
 
-def main(hull, *wanted):
+def main(hull, link_tool, *wanted):
     if cannot_make_networks({*GUEST_PROGRAMS, *HOST_PROGRAMS}, path=PATH):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
-    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(prepare)
+    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(
+        lambda files, _: prepare(files, link_tool))
 
 
 if __name__ == "__main__":

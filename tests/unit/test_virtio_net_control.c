@@ -349,7 +349,7 @@ static void links(void **state)
 		assert_int_equal(
 			connect(t.peers[0], (struct sockaddr *)&address, sizeof(address)), 0);
 		wait_for(&t.link_ups, i);
-		wait_for(&t.config_changes, changes + 1);
+		wait_for(&t.config_changes, changes + 2);
 		assert_int_equal(status_word(), 1 | 2); /* up, and asked to announce itself */
 		assert_int_equal(COMMAND(3, 0), OK);
 		assert_int_equal(status_word(), 1);
@@ -376,6 +376,74 @@ static void links(void **state)
 	assert_int_equal(access("test-net-listener", F_OK), -1);
 }
 
+static void pulled_cable(void **state)
+{
+	uint8_t frame[HEADER + 64] = {0}, heard[256];
+	uint16_t id;
+
+	(void)state;
+	start(NULL, false, IO_ENGINE_AUTO);
+	drive(F_CONTROL | F_MRG_RXBUF);
+	make_frame(frame + HEADER, sizeof(frame) - HEADER, 1);
+	for (unsigned int i = 1; i < 4; i++) {
+		unsigned int changes = t.config_changes;
+
+		virtio_net_set_link(t.net, false);
+		virtio_net_set_link(t.net, false);
+		assert_int_equal(t.config_changes, changes + 1);
+		assert_int_equal(status_word(), 0);
+		memset(slot_bytes(4), 0, 100);
+		(void)add(1, 4, 100, false);
+		publish(1);
+		assert_int_equal(wait_used(1, &id), 0);
+		assert_int_equal(count_of(NET_SEND, VIRTIO_NET_NO_LINK), i);
+		(void)add(0, 5, 2000, true);
+		publish(0);
+		peer_send_header(0, frame, sizeof(frame));
+		wait_count(NET_RECEIVE, VIRTIO_NET_NO_LINK, i);
+		settle();
+		assert_false(has_used(0));
+		changes = t.config_changes;
+		virtio_net_set_link(t.net, true);
+		assert_int_equal(
+			status_word(), 1); /* up, and in a while asked to announce itself */
+		wait_for(&t.config_changes, changes + 2);
+		assert_int_equal(status_word(), 1 | 2);
+		assert_int_equal(COMMAND(3, 0), OK);
+		peer_send_header(0, frame, sizeof(frame));
+		assert_int_equal(wait_used(0, &id), sizeof(frame));
+		(void)add(1, 4, 100, false);
+		publish(1);
+		assert_int_equal(wait_used(1, &id), 0);
+		assert_int_equal(peer_receive_header(0, heard, sizeof(heard)), 100);
+	}
+	assert_int_equal(count_of(NET_SEND, VIRTIO_NET_FRAMES), 3);
+	stop();
+}
+
+/* A frame that waits for more buffers when the cable is pulled is not heard afterwards. */
+static void pulled_while_a_frame_waits(void **state)
+{
+	uint8_t frame[HEADER + 4000] = {0};
+	uint16_t id;
+
+	(void)state;
+	start(NULL, false, IO_ENGINE_AUTO);
+	drive(F_CONTROL | F_MRG_RXBUF);
+	make_frame(frame + HEADER, sizeof(frame) - HEADER, 1);
+	(void)add(0, 5, 2000, true);
+	publish(0);
+	peer_send_header(0, frame, sizeof(frame));
+	settle();
+	virtio_net_set_link(t.net, false);
+	wait_count(NET_RECEIVE, VIRTIO_NET_NO_LINK, 1);
+	virtio_net_set_link(t.net, true);
+	peer_send_header(0, frame, HEADER + 60);
+	assert_int_equal(wait_used(0, &id), HEADER + 60);
+	assert_int_equal(count_of(NET_RECEIVE, VIRTIO_NET_FRAMES), 1);
+	stop();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -388,6 +456,8 @@ int main(void)
 		cmocka_unit_test(pairs),
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(links),
+		cmocka_unit_test(pulled_cable),
+		cmocka_unit_test(pulled_while_a_frame_waits),
 	};
 
 	return cmocka_run_group_tests_name("virtio_net_control", tests, NULL, NULL);

@@ -65,38 +65,6 @@ void net_set_mac(struct virtio_net *net, const uint8_t mac[6])
 	virtio_device_change_config(&net->device, change_mac, copy);
 }
 
-static void change_status(struct virtio_device *device, void *status)
-{
-	atomic_store(&to_net(device)->status, *(const uint16_t *)status);
-}
-
-/* A link that is there again may lead elsewhere: the driver is asked to say where it is. */
-static void show_link(struct virtio_net *net)
-{
-	bool is_up = net_link_is_up(net->backend),
-	     was_up = atomic_load(&net->status) & VIRTIO_NET_S_LINK_UP;
-	uint16_t status = is_up ? VIRTIO_NET_S_LINK_UP : 0;
-
-	if (is_up == was_up)
-		return;
-	if (is_up && atomic_load(&net->device.active) &&
-		net_accepted(net, VIRTIO_NET_F_GUEST_ANNOUNCE))
-		status |= VIRTIO_NET_S_ANNOUNCE;
-	virtio_device_change_config(&net->device, change_status, &status);
-}
-
-static void end_announcement(struct virtio_device *device, void *context)
-{
-	(void)context;
-	atomic_fetch_and(&to_net(device)->status, (uint16_t)~VIRTIO_NET_S_ANNOUNCE);
-}
-
-void net_announced(struct virtio_net *net)
-{
-	if (atomic_load(&net->status) & VIRTIO_NET_S_ANNOUNCE)
-		virtio_device_change_config(&net->device, end_announcement, NULL);
-}
-
 /* --- Offloads and pairs --- */
 
 static uint64_t features_of(const struct net *backend)
@@ -129,14 +97,10 @@ int net_apply_offloads(struct virtio_net *net, uint64_t features)
 	return net_set_offloads(net->backend, offloads);
 }
 
-/* A turn of every queue, on whatever thread it is, as if its driver had asked for one; not at once:
- * this may be called from within a turn. */
-static void restart(struct virtio_net *net)
+void net_restart(struct virtio_net *net)
 {
-	for (unsigned int i = 0; i < net->pair_count; i++) {
-		virtio_device_notify(&net->device, net_rx_queue(i));
-		virtio_device_notify(&net->device, net_tx_queue(i));
-	}
+	for (unsigned int i = 0; i <= 2 * net->pair_count; i++)
+		virtio_device_notify(&net->device, i);
 }
 
 /* A pair that is not used any more may be waiting still: its next turn, the last, does nothing. */
@@ -146,7 +110,7 @@ int net_use_pairs(struct virtio_net *net, unsigned int count)
 
 	if (r == 0)
 		atomic_store(&net->pairs_used, count);
-	restart(net); /* meanwhile the backend may have put a pair off */
+	net_restart(net); /* meanwhile the backend may have put a pair off */
 	return r;
 }
 
@@ -177,6 +141,7 @@ static int net_activate(struct virtio_device *device)
 	                                 : mtu + OVERHEAD_BYTES;
 	net_filter_reset(&net->filter, net_accepted(net, VIRTIO_NET_F_CTRL_VLAN));
 	net_publish_wants(net);
+	atomic_store(&net->announces, false); /* it begins with that anyway */
 	/* A backend that cannot now has no link, and is asked again when it has. */
 	(void)!net_apply_offloads(net, device->accepted_features);
 	return net_use_pairs(net, 1);
@@ -186,9 +151,10 @@ static void net_queue_notify(struct virtio_device *device, unsigned int queue)
 {
 	struct virtio_net *net = to_net(device);
 
-	if (queue == control_queue(net))
+	if (queue == control_queue(net)) {
 		net_control_run(net, queue);
-	else if (queue / 2 >= net->pair_count)
+		net_link_announce(net);
+	} else if (queue / 2 >= net->pair_count)
 		return; /* where the control queue would be with MQ */
 	else if (queue % 2)
 		net_tx_run(&net->tx[queue / 2]);
@@ -220,6 +186,7 @@ static void forget_all(struct virtio_net *net)
 {
 	(void)!net_apply_offloads(net, 0);
 	atomic_store(&net->pairs_used, 0);
+	net_link_stop(net);
 	if (memcmp(net->mac, net->own_mac, sizeof(net->mac)) != 0 ||
 		(atomic_load(&net->status) & VIRTIO_NET_S_ANNOUNCE))
 		virtio_device_change_config(&net->device, forget_driver, NULL);
@@ -252,10 +219,10 @@ static void backend_link_changed(void *owner, bool up, int code)
 {
 	struct virtio_net *net = owner;
 
-	show_link(net);
+	net_link_show(net);
 	if (net->sink.link_changed)
 		net->sink.link_changed(net->sink.owner, up, code);
-	restart(net); /* without a link: what waits is dropped */
+	net_restart(net); /* without a link: what waits is dropped */
 }
 
 static void backend_capture_ended(void *owner, int code)
@@ -368,7 +335,7 @@ static int init(struct virtio_net *net, const struct virtio_net_options *options
 	net->mtu = (uint16_t)(options->mtu ? options->mtu : options->backend->mtu);
 	net->antispoof = options->antispoof;
 	net->sink = options->sink;
-	atomic_init(&net->status, net_link_is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0);
+	net_link_init(net);
 	net->device.ops = &net_ops;
 	net->device.name = net->name;
 	net->device.device_id = VIRTIO_ID_NETWORK;

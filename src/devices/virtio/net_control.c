@@ -124,7 +124,7 @@ static int control_announce(struct virtio_net *net, uint8_t command, struct chai
 	if (command != 0 || !net_accepted(net, VIRTIO_NET_F_GUEST_ANNOUNCE) ||
 		chain->reader.left_bytes)
 		return -EINVAL;
-	net_announced(net);
+	net_link_announced(net);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * The network device for its own files: net.c is the device and its configuration, net_rx.c and
- * net_tx.c carry frames, net_control.c obeys commands, net_filter.c says what the driver wants.
+ * The network device for its own files: net.c is the device and its configuration, net_link.c its
+ * link, net_rx.c and net_tx.c carry frames, net_control.c obeys commands, net_filter.c says what
+ * the driver wants.
  *
  * [io]: of the I/O thread that the pair of queues belongs to, [control]: of the device's own, which
  * obeys commands; both while the device is active.
@@ -127,6 +128,9 @@ struct virtio_net {
 	uint8_t own_mac[6]; /* what antispoof compares with */
 	uint8_t mac[6];     /* [config lock], written by [control], which may read it without */
 	_Atomic uint16_t status; /* [atomic] written under the config lock */
+	_Atomic bool unplugged;  /* [atomic] by the user: whatever the backend's link is */
+	_Atomic bool announces;  /* [atomic] the driver is to be asked where it is, in a while */
+	struct io_timer announcement; /* [control] */
 	/* [const] while the device is active */
 	bool is_mergeable;
 	uint64_t usual_frame_bytes; /* the longest that is expected, with its header */
@@ -143,6 +147,11 @@ struct virtio_net {
 static inline bool net_accepted(const struct virtio_net *net, unsigned int feature)
 {
 	return net->device.accepted_features >> feature & 1;
+}
+
+static inline bool net_is_plugged(const struct virtio_net *net)
+{
+	return !atomic_load_explicit(&net->unplugged, memory_order_relaxed);
 }
 
 static inline unsigned int net_rx_queue(unsigned int pair)
@@ -186,6 +195,19 @@ must_check int net_apply_offloads(struct virtio_net *net, uint64_t features);
 must_check int net_use_pairs(struct virtio_net *net, unsigned int count);
 /* [control] Every frame that is received from now on is judged by the filter and the address. */
 void net_publish_wants(struct virtio_net *net);
-/* [control] Fields of the configuration space. */
+/* [control] A field of the configuration space. */
 void net_set_mac(struct virtio_net *net, const uint8_t mac[6]);
-void net_announced(struct virtio_net *net);
+
+/* net_link.c. The status is a field of the configuration space. */
+void net_link_init(struct virtio_net *net);
+/* Any thread: the backend's link, or what the user wants, has changed. */
+void net_link_show(struct virtio_net *net);
+/* [control] Asks the driver to announce itself, if that is due; it has; nothing is asked any more.
+ */
+void net_link_announce(struct virtio_net *net);
+void net_link_announced(struct virtio_net *net);
+void net_link_stop(struct virtio_net *net);
+
+/* A turn of every queue, on whatever thread it is, as if its driver had asked for one; not at once:
+ * this may be called from within a turn. Any thread. */
+void net_restart(struct virtio_net *net);

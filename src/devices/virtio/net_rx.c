@@ -8,7 +8,8 @@
  * would hold small frames up, and dropping it would cost a connection its speed each time that a
  * driver is late. It is dropped when the driver does not in a second.
  *
- * Without buffers nothing is read: the host's own queue fills, and drops.
+ * Without buffers nothing is read: the host's own queue fills, and drops. While the cable is pulled
+ * all is read and dropped, or the driver would hear it late.
  */
 #include "clock.h"
 #include "net_internal.h"
@@ -265,6 +266,29 @@ static int prepare(struct net_rx *rx)
 	return 0;
 }
 
+static void drop_frames(struct net_rx *rx)
+{
+	struct net *backend = rx->net->backend;
+	struct iovec excess = {rx->excess, EXCESS_BYTES};
+	uint64_t bytes = 0;
+	ssize_t r = 1;
+
+	if (rx->frame_bytes)
+		net_count(&rx->counters, VIRTIO_NET_NO_LINK, 1);
+	forget_frame(rx);
+	for (unsigned int i = 0; i < NET_TURN_FRAMES && bytes < NET_TURN_BYTES && r > 0; i++) {
+		r = net_receive(backend, rx->pair, &excess, 1);
+		if (r <= 0)
+			continue;
+		net_count(&rx->counters, VIRTIO_NET_NO_LINK, 1);
+		bytes += (uint64_t)r;
+	}
+	if (r > 0)
+		net_again(backend, rx->pair, NET_RECEIVE);
+	else if (r == -EAGAIN)
+		net_wait(backend, rx->pair, NET_RECEIVE);
+}
+
 void net_rx_run(struct net_rx *rx)
 {
 	struct virtio_net *net = rx->net;
@@ -273,6 +297,10 @@ void net_rx_run(struct net_rx *rx)
 
 	if (!can_run(rx))
 		return;
+	if (!net_is_plugged(net)) {
+		drop_frames(rx);
+		return;
+	}
 	virtq_disable_notifications(run_half(rx));
 	for (unsigned int i = 0; i < NET_TURN_FRAMES && bytes < NET_TURN_BYTES && r > 0; i++) {
 		r = prepare(rx);

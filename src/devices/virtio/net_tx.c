@@ -127,14 +127,15 @@ static void count_sent(struct net_tx *tx, int result)
 static int send_frame(struct net_tx *tx)
 {
 	struct virtio_net *net = tx->net;
-	uint64_t ready_ns = net_limit_ns(net->backend, NET_SEND);
+	bool is_plugged = net_is_plugged(net);
+	uint64_t ready_ns = is_plugged ? net_limit_ns(net->backend, NET_SEND) : 0;
 	int r;
 
 	if (ready_ns) {
 		io_timer_arm(net_thread(net, tx->pair), &tx->timer, ready_ns);
 		return 0;
 	}
-	r = net_send(net->backend, tx->pair, tx->iov, tx->iov_count);
+	r = is_plugged ? net_send(net->backend, tx->pair, tx->iov, tx->iov_count) : -ENOTCONN;
 	if (r == -EAGAIN) {
 		net_wait(net->backend, tx->pair, NET_SEND);
 		return 0;
