@@ -6,6 +6,7 @@ On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
 argv: the hull program, the program vsock_tool, libhull, the example boot_test, then names of cases (all of them by default).
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -13,15 +14,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import ROOT, Suite, fetched, run  # noqa: E402
+from harness import ROOT, Suite, fetched, put_modules, run  # noqa: E402
+from readme import example  # noqa: E402
 
 HOST_PROGRAMS = ("script", "e2fsck")
 CASE_SECONDS = 300  # of a minute or two
+VMS = os.environ.get("HULL_TEST_VMS", "20")
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
-# What Hull picks modules from; the whole tree would take the host's memory.
-MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
-           "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
-           "crypto", "lib", "net/vmw_vsock", "fs/fuse")
 
 CASES = {
     "statuses": """
@@ -147,6 +146,13 @@ for signal in HUP TERM; do # a shell's background ignores SIGINT
 	[ $? = 7 ] || report "SIG$signal did not reach the command"
 	[ "$(tail -n 1 $out)" = caught ] || report "SIG$signal did not reach the command"
 done
+# In the foreground, where a shell does not have it ignored.
+: >$out
+(until grep -q ready $out; do sleep 0.2; done; kill -INT $(cat $scratch/pid)) &
+sh -c 'echo $$ >'$scratch'/pid; exec "$@"' sh "$HULL" run --timeout 120s $KERNEL --root $ROOT -- \\
+	sh -c 'trap "echo caught; exit 7" INT; echo ready; while :; do sleep 1; done' \\
+	>$out 2>$errors </dev/null
+[ $? = 7 ] && [ "$(tail -n 1 $out)" = caught ] || report "SIGINT did not reach the command"
 mkdir $scratch/none
 command 117 --root $FILES/kernel -- true; said 'boot sector'
 command 117 --root $ROOT --modules $scratch/none -- true; said 'neither modules nor'
@@ -180,16 +186,17 @@ wait $hull || fail "the VM with the socket ended with $?"
 """,
     "many": """
 . $(dirname $0)/command_case.sh
-for i in 1 2 3 4; do
-	"$HULL" run --timeout 200s $KERNEL -m 128M --root $ROOT -- sh -c "echo $i; exit $i" \\
+all=$(seq VMS)
+for i in $all; do
+	"$HULL" run --timeout 280s $KERNEL -m 128M --root $ROOT -- sh -c "echo $i; exit $i" \\
 		>$scratch/out$i 2>$scratch/errors$i </dev/null &
 	eval pid$i=$!
 done
-for i in 1 2 3 4; do
+for i in $all; do
 	eval wait \\$pid$i
 	[ $? = $i ] && [ "$(cat $scratch/out$i)" = $i ] || fail "VM $i: $(cat $scratch/errors$i)"
 done
-""",
+""".replace("VMS", VMS),
     "shares": """
 . $(dirname $0)/command_case.sh
 mkdir -p $scratch/share/deep/er $scratch/fixed
@@ -258,6 +265,26 @@ command 0 --root $scratch/tree,rw -- touch /kept
 [ -e $scratch/tree/kept ] || report "it was to be kept"
 command 127 --root none -- true
 """,
+    # The README's, as they stand; their system is this one.
+    "readme": """
+. $(dirname $0)/command_case.sh
+system=$scratch/system
+mkdir -p $system/modules $scratch/work
+ln -s $FILES/kernel $system/vmlinuz
+ln -s $ROOT $system/debian.img
+ln -s $FILES/modules $system/modules/$(cat $FILES/version)
+PATH=$(dirname $HULL):$PATH
+cd $scratch/work
+cat >$scratch/command <<'END'
+""" + example(9) + """END
+cat >$scratch/shares <<'END'
+""" + example(10) + """END
+(. $scratch/command) >$out 2>$errors </dev/null; silent
+printed "$(uname -r)
+42"
+(. $scratch/shares) >$out 2>$errors </dev/null; silent
+printed results
+""",
     # libhull's example and the shell's, as they stand.
     "examples": """
 . $(dirname $0)/command_case.sh
@@ -301,16 +328,8 @@ def make_root(image, scratch, vsock_tool):
 def prepare(files, disks, vsock_tool, library, example):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
-    source, target = Path(found["modules"]), files / "modules"
-    for name in MODULES:
-        path = source / "kernel" / name
-        if path.is_dir():
-            shutil.copytree(path, target / "kernel" / name)
-        elif path.exists():
-            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target / "kernel" / name)
-    shutil.copy(source / "modules.builtin", target)
-    (files / "version").write_text(source.name)
+    put_modules(files / "modules")
+    (files / "version").write_text(Path(found["modules"]).name)
     for path in (vsock_tool, example, ROOT / "examples/boot.sh"):
         shutil.copy(path, files)
     shutil.copy(library, files / "libhull.so.0")

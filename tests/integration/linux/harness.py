@@ -20,6 +20,9 @@ CASE_SECONDS = 700 + 3 * TRANSFER_MIB  # many times what any needs on a free mac
 # Of emulated-host: it ended, or no longer answers. QEMU's emulation freezes a kernel now and then,
 # on busy machines above all; that says nothing about what ran in it.
 HOST_LOST = (112, 113)
+COMMAND_MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
+                   "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
+                   "crypto", "lib", "net/vmw_vsock", "fs/fuse")
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
 import kernel_modules  # noqa: E402
@@ -46,6 +49,20 @@ def put_guest(files, init, modules, *options):
             (Path(directory) / f"{index:02}-{name}").write_bytes(content)
         run(ROOT / "scripts/make-initrd", "--init", init, "--add", f"{directory}:/modules",
             *options, files / "initrd")
+
+
+def put_modules(target):
+    """A tree as of /lib/modules with what Hull picks from: all of it would take the host's
+    memory."""
+    source = Path(fetched("6.1-cloud")["modules"])
+    for name in COMMAND_MODULES:
+        path = source / "kernel" / name
+        if path.is_dir():
+            shutil.copytree(path, target / "kernel" / name)
+        elif path.exists():
+            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target / "kernel" / name)
+    shutil.copy(source / "modules.builtin", target)
 
 
 def hardware_kvm():

@@ -1,0 +1,54 @@
+# Sourced with $HULL, $FILES, $ROUNDS, and perhaps $QEMU and $VIRTIOFSD: runs the peers in turn and
+# prints "sample NAME SECONDS". The time is that of /proc/uptime: hundredths of a second.
+scratch=$(mktemp -d)
+trap 'rm -r $scratch' EXIT
+GUEST="-k $FILES/kernel -m 512M"
+
+now() { cut -d' ' -f1 /proc/uptime; }
+
+# The kernel, and a first process that ends it: status 120.
+floor() { "$HULL" run $GUEST -i $FILES/floor.cpio -p "quiet reboot=t" --console null; }
+hull_share() { "$HULL" run $GUEST --modules $FILES/modules -- true; }
+hull_image() { "$HULL" run $GUEST --modules $FILES/modules --root $IMAGE -- true; }
+
+qemu_virtiofs()
+{
+	"$VIRTIOFSD" --socket-path=$scratch/fs -o source=/,cache=auto,sandbox=chroot \
+		>$scratch/virtiofsd.log 2>&1 &
+	daemon=$!
+	until [ -S $scratch/fs ]; do sleep 0.01; done
+	"$QEMU" -M microvm,pcie=on -enable-kvm -cpu host -nodefaults -no-user-config -display none \
+		-no-reboot -m 512 -object memory-backend-memfd,id=m,size=512M,share=on \
+		-numa node,memdev=m -chardev socket,id=c,path=$scratch/fs \
+		-device vhost-user-fs-pci,chardev=c,tag=ROOT -device virtio-serial-pci \
+		-chardev file,id=o,path=$scratch/out -device virtserialport,chardev=o,name=out \
+		-kernel $FILES/kernel -initrd $FILES/peer.cpio \
+		-append "quiet panic=-1 reboot=t" >$scratch/qemu.log 2>&1 </dev/null
+	status=$?
+	wait $daemon
+	return $status
+}
+
+sample()
+{
+	begin=$(now)
+	"$1" >$scratch/log 2>&1
+	status=$?
+	end=$(now)
+	if [ $status = 0 ] || [ "$1:$status" = floor:120 ]; then
+		echo "sample $1 $(echo "$begin $end" | awk '{printf "%.2f", $2 - $1}')"
+	else
+		echo "failed $1 with status $status: $(tail -n 3 $scratch/log $scratch/*.log | tr '\n' ' ')"
+	fi
+}
+
+peers="floor hull_share hull_image"
+[ -z "$QEMU" ] || [ -z "$VIRTIOFSD" ] || peers="$peers qemu_virtiofs"
+round=0
+while [ $round -lt "$ROUNDS" ]; do
+	for peer in $peers; do
+		sample "$peer"
+	done
+	round=$((round + 1))
+done
+"$HULL" run --timing $GUEST --modules $FILES/modules -- true 2>&1 | sed 's/^/timing /'
