@@ -30,3 +30,13 @@ struct virtio *devices_get(unsigned int index)
 {
 	return &devices[index];
 }
+
+struct virtio *devices_first(const char *line, uint32_t device_id)
+{
+	unsigned int count = devices_find(line);
+
+	for (unsigned int i = 0; i < count; i++)
+		if (devices[i].device_id == device_id)
+			return &devices[i];
+	return NULL;
+}

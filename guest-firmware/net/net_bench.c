@@ -14,9 +14,9 @@
 #include "check.h"
 #include "console.h"
 #include "devices.h"
-#include "mmio.h"
+#include "inet.h"
+#include "lane.h"
 #include "user.h"
-#include "vring.h"
 #include "words.h"
 
 #define RX 0
@@ -32,53 +32,38 @@
 #define BUFFER_BYTES 2048
 #define DEFAULT_MS   1000
 
-#define ETHERNET 14
-#define IP       20
-#define ICMP     8
+#define ICMP_BYTES 8
 
 const char check_guest_name[] = "net-bench";
 
 _Noreturn void guest_main(uint32_t entry, uint64_t information);
 
 struct bench {
-	bool echo, wide_notify;
+	bool echo;
 	uint32_t bytes;
 	uint16_t depth, buffers;
 	uint64_t count_max, cycles_max;
-	struct vring rings[2];
-	uint64_t notify[2];
-	uint64_t cycles, sent, received, in_flight, notifications, odd;
+	struct lane lanes[2];
+	uint64_t cycles, sent, received, in_flight, odd;
 };
 
 static struct bench bench;
 
-static void notify(struct bench *b, unsigned int queue, uint16_t old_available)
-{
-	if (b->rings[queue].next_available == old_available ||
-		!vring_must_notify(&b->rings[queue], old_available))
-		return;
-	b->notifications++;
-	if (b->wide_notify)
-		mmio_write32(b->notify[queue], queue);
-	else
-		mmio_write16(b->notify[queue], (uint16_t)queue);
-}
-
 static void take_received(struct bench *b)
 {
-	uint16_t old_available = b->rings[RX].next_available;
+	uint16_t old_available = b->lanes[RX].ring.next_available;
 	uint32_t length;
 	uint16_t id;
 
-	while (vring_take_used(&b->rings[RX], &id, &length)) {
+	while (vring_take_used(&b->lanes[RX].ring, &id, &length)) {
 		b->received++;
 		if (length != HEADER_BYTES + b->bytes)
 			b->odd++; /* what else a host says */
 		else if (b->in_flight)
 			b->in_flight--;
-		vring_publish(&b->rings[RX], id);
+		vring_publish(&b->lanes[RX].ring, id);
 	}
-	notify(b, RX, old_available);
+	lane_notify(&b->lanes[RX], old_available);
 }
 
 /* A slot is free when its frame has left and, of an echo, its reply is there. */
@@ -90,67 +75,40 @@ static void run(void *argument)
 
 	for (uint16_t i = 0; i < b->depth; i++)
 		free_slots[i] = i;
-	notify(b, RX, (uint16_t)(b->rings[RX].next_available - b->buffers));
+	lane_notify(&b->lanes[RX], (uint16_t)(b->lanes[RX].ring.next_available - b->buffers));
 	while (b->sent < b->count_max && board_clock() - start < b->cycles_max) {
-		uint16_t old_available = b->rings[TX].next_available;
+		uint16_t old_available = b->lanes[TX].ring.next_available;
 		uint32_t length;
 		uint16_t id;
 
-		while (vring_take_used(&b->rings[TX], &id, &length))
+		while (vring_take_used(&b->lanes[TX].ring, &id, &length))
 			free_slots[free_count++] = id;
 		if (b->echo)
 			take_received(b);
 		while (free_count && (!b->echo || b->in_flight < b->depth)) {
-			vring_publish(&b->rings[TX], free_slots[--free_count]);
+			vring_publish(&b->lanes[TX].ring, free_slots[--free_count]);
 			b->in_flight += b->echo;
 			b->sent++;
 		}
-		notify(b, TX, old_available);
+		lane_notify(&b->lanes[TX], old_available);
 	}
 	b->cycles = board_clock() - start;
 }
 
 /* --- Frames --- */
 
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-/* RFC 1071 */
-static uint32_t checksum(const uint8_t *bytes, uint32_t length)
-{
-	uint32_t sum = 0;
-
-	for (uint32_t i = 0; i + 1 < length; i += 2)
-		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
-	if (length % 2)
-		sum += (uint32_t)bytes[length - 1] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum & 0xffff;
-}
-
 static void put_ip(uint8_t *ip, uint32_t bytes, uint8_t protocol)
 {
-	static const uint8_t addresses[8] = {10, 99, 0, 2, 10, 99, 0, 1};
+	static const uint8_t own[4] = {10, 99, 0, 2}, other[4] = {10, 99, 0, 1};
 
-	ip[0] = 0x45;
-	put16(ip + 2, bytes);
-	ip[6] = 0x40; /* do not fragment */
-	ip[8] = 64;
-	ip[9] = protocol;
-	for (unsigned int i = 0; i < sizeof(addresses); i++)
-		ip[12 + i] = addresses[i];
-	put16(ip + 10, checksum(ip, IP));
+	inet_put_ip(ip, bytes, protocol, own, other);
 }
 
 static void make_frame(
 	const struct bench *b, uint8_t *buffer, const char *line, uint32_t segment_bytes)
 {
 	uint64_t mac = words_number(line, "mac", UINT64_C(0x02ffffffffff));
-	uint8_t *frame = buffer + HEADER_BYTES, *ip = frame + ETHERNET;
+	uint8_t *frame = buffer + HEADER_BYTES, *ip = frame + ETHERNET_BYTES;
 
 	for (unsigned int i = 0; i < 6; i++) {
 		frame[i] = (uint8_t)(mac >> 8 * (5 - i));
@@ -158,66 +116,43 @@ static void make_frame(
 	}
 	put16(frame + 12, 0x0800);
 	if (b->echo) {
-		ip[IP] = 8;
-		put16(ip + IP + 2, checksum(ip + IP, b->bytes - ETHERNET - IP));
-		put_ip(ip, b->bytes - ETHERNET, 1);
+		ip[IP_BYTES] = 8;
+		put16(ip + IP_BYTES + 2,
+			inet_checksum(ip + IP_BYTES, b->bytes - ETHERNET_BYTES - IP_BYTES));
+		put_ip(ip, b->bytes - ETHERNET_BYTES, 1);
 	} else if (segment_bytes) {
 		buffer[0] = 1; /* the checksum is missing, */
 		buffer[1] = 1; /* ... TCP over IPv4 */
-		buffer[2] = ETHERNET + IP + 20;
+		buffer[2] = ETHERNET_BYTES + IP_BYTES + 20;
 		buffer[4] = (uint8_t)segment_bytes;
 		buffer[5] = (uint8_t)(segment_bytes >> 8);
-		buffer[6] = ETHERNET + IP;
+		buffer[6] = ETHERNET_BYTES + IP_BYTES;
 		buffer[8] = 16;
-		ip[IP + 12] = 0x50;
-		put_ip(ip, b->bytes - ETHERNET, 6);
+		ip[IP_BYTES + 12] = 0x50;
+		put_ip(ip, b->bytes - ETHERNET_BYTES, 6);
 	} else {
-		put_ip(ip, b->bytes - ETHERNET, 253);
+		put_ip(ip, b->bytes - ETHERNET_BYTES, 253);
 	}
 }
 
 /* --- Setting up --- */
 
-static bool prepare(struct bench *b, const struct virtio *device, uint16_t queue, uint16_t slots,
+static bool prepare(struct bench *b, struct virtio *device, uint16_t queue, uint16_t slots,
 	uint32_t bytes, const char *line)
 {
-	struct vring *ring = &b->rings[queue];
-	void *memory = board_take(VRING_BYTES, 4096);
-	uint16_t size = virtio_queue_size_max(device, queue);
+	struct lane *lane = &b->lanes[queue];
 
-	size = size > DEPTH_MAX ? DEPTH_MAX : size;
-	if (!memory || size < slots)
+	if (!lane_prepare(lane, device, queue, DEPTH_MAX, 1) || lane->ring.size < slots ||
+		!lane_add_buffers(lane, slots, HEADER_BYTES + bytes, queue == RX))
 		return false;
-	vring_place(ring, (uintptr_t)memory, queue, size, false,
-		device->accepted & FEATURE_EVENT_INDEX);
-	ring->stride = 1;
 	for (uint16_t slot = 0; slot < slots; slot++) {
-		uint8_t *buffer = board_take(HEADER_BYTES + bytes, 64);
-		struct vring_buffer chain = {(uintptr_t)buffer, HEADER_BYTES + bytes, queue == RX};
-
-		if (!buffer)
-			return false;
 		if (queue == TX)
-			make_frame(b, buffer, line, (uint32_t)words_number(line, "segment", 0));
-		vring_write_chain(ring, slot, &chain, 1);
-		if (queue == RX)
-			vring_publish(ring, slot);
+			make_frame(b, lane_buffer(lane, slot), line,
+				(uint32_t)words_number(line, "segment", 0));
+		else
+			vring_publish(&lane->ring, slot);
 	}
-	vring_disable_interrupts(ring);
-	vring_configure(ring, device);
-	device->transport->enable(device, 1);
-	b->notify[queue] = device->transport->notify_address(device, queue);
-	return b->notify[queue];
-}
-
-static struct virtio *find_nic(const char *line)
-{
-	unsigned int count = devices_find(line);
-
-	for (unsigned int i = 0; i < count; i++)
-		if (devices_get(i)->device_id == VIRTIO_NETWORK)
-			return devices_get(i);
-	return NULL;
+	return lane_open(lane);
 }
 
 static const char *bring_up(struct bench *b, struct virtio *device, const char *line)
@@ -226,8 +161,8 @@ static const char *bring_up(struct bench *b, struct virtio *device, const char *
 	char op[8];
 
 	b->echo = words_value(line, "op", op, sizeof(op)) && string_equal(op, "echo");
-	if (bytes < ETHERNET + IP + ICMP || bytes > FRAME_MAX || !depth || depth > DEPTH_MAX ||
-		(b->echo && bytes > BUFFER_BYTES - HEADER_BYTES))
+	if (bytes < ETHERNET_BYTES + IP_BYTES + ICMP_BYTES || bytes > FRAME_MAX || !depth ||
+		depth > DEPTH_MAX || (b->echo && bytes > BUFFER_BYTES - HEADER_BYTES))
 		return "the words make no sense";
 	b->bytes = (uint32_t)bytes;
 	b->depth = (uint16_t)depth;
@@ -236,7 +171,6 @@ static const char *bring_up(struct bench *b, struct virtio *device, const char *
 	b->cycles_max = words_number(line, "ms",
 				b->count_max == UINT64_MAX ? DEFAULT_MS : 24 * 3600 * 1000) *
 	                (board_clock_hz() / 1000);
-	b->wide_notify = !virtio_is_pci(device);
 	if (!virtio_negotiate(device, FEATURE_EVENT_INDEX | F_MRG_RXBUF | F_CSUM | F_HOST_TSO4))
 		return "the device does not take the features";
 	if (!prepare(b, device, RX, b->buffers, BUFFER_BYTES - HEADER_BYTES, line) ||
@@ -256,13 +190,13 @@ static void print_result(const struct bench *b)
 		frames, frames * b->bytes, microseconds,
 		microseconds ? frames * 1000000 / microseconds : 0,
 		microseconds ? ((frames * b->bytes) >> 20) * 1000000 / microseconds : 0,
-		b->notifications, b->odd);
+		b->lanes[RX].notifications + b->lanes[TX].notifications, b->odd);
 }
 
 _Noreturn void guest_main(uint32_t entry, uint64_t information)
 {
 	const char *line = board_start(entry, information);
-	struct virtio *device = find_nic(line);
+	struct virtio *device = devices_first(line, VIRTIO_NETWORK);
 	const char *problem = device ? bring_up(&bench, device, line) : "there is no NIC";
 
 	if (problem) {

@@ -10,7 +10,7 @@
 #include "check.h"
 #include "console.h"
 #include "devices.h"
-#include "mmio.h"
+#include "lane.h"
 #include "user.h"
 #include "virtio_blk.h"
 #include "words.h"
@@ -20,6 +20,7 @@
 #define DEPTH_MAX     64
 #define READ_BYTES    4096
 #define CHAIN         3
+#define DISK_SIZE     256
 #define BUFFERS       256
 #define BUFFER_BYTES  2048
 #define DEFAULT_DEPTH 4
@@ -28,12 +29,6 @@
 const char check_guest_name[] = "net-flooded";
 
 _Noreturn void guest_main(uint32_t entry, uint64_t information);
-
-struct lane {
-	const struct virtio *device;
-	struct vring ring;
-	uint64_t notify;
-};
 
 struct bench {
 	struct lane disk, nic;
@@ -46,17 +41,6 @@ struct bench {
 
 static struct bench bench;
 
-static void notify(const struct lane *lane, uint16_t old_available)
-{
-	if (lane->ring.next_available == old_available ||
-		!vring_must_notify(&lane->ring, old_available))
-		return;
-	if (virtio_is_pci(lane->device))
-		mmio_write16(lane->notify, lane->ring.queue);
-	else
-		mmio_write32(lane->notify, lane->ring.queue);
-}
-
 static void take_frames(struct bench *b)
 {
 	uint16_t old_available = b->nic.ring.next_available;
@@ -67,7 +51,7 @@ static void take_frames(struct bench *b)
 		b->frames++;
 		vring_publish(&b->nic.ring, id);
 	}
-	notify(&b->nic, old_available);
+	lane_notify(&b->nic, old_available);
 }
 
 static void send_read(struct bench *b, uint16_t slot)
@@ -93,7 +77,7 @@ static void take_reads(struct bench *b)
 		b->longest = took > b->longest ? took : b->longest;
 		send_read(b, slot);
 	}
-	notify(&b->disk, old_available);
+	lane_notify(&b->disk, old_available);
 }
 
 static void run(void *argument)
@@ -103,8 +87,8 @@ static void run(void *argument)
 
 	for (uint16_t slot = 0; slot < b->depth; slot++)
 		send_read(b, slot);
-	notify(&b->disk, 0);
-	notify(&b->nic, 0);
+	lane_notify(&b->disk, 0);
+	lane_notify(&b->nic, 0);
 	while (board_clock() - start < b->cycles_max) {
 		take_reads(b);
 		take_frames(b);
@@ -112,37 +96,14 @@ static void run(void *argument)
 	b->cycles = board_clock() - start;
 }
 
-static bool prepare(struct lane *lane, struct virtio *device, uint64_t features, uint16_t size)
-{
-	void *memory = board_take(VRING_BYTES, 4096);
-	uint16_t most;
-
-	if (!memory || !device || !virtio_negotiate(device, FEATURE_EVENT_INDEX | features))
-		return false;
-	most = virtio_queue_size_max(device, 0);
-	lane->device = device;
-	vring_place(&lane->ring, (uintptr_t)memory, 0, size < most ? size : most, false,
-		device->accepted & FEATURE_EVENT_INDEX);
-	return true;
-}
-
-static bool finish(struct lane *lane)
-{
-	vring_disable_interrupts(&lane->ring);
-	vring_configure(&lane->ring, lane->device);
-	lane->device->transport->enable(lane->device, 1);
-	lane->notify = lane->device->transport->notify_address(lane->device, 0);
-	virtio_driver_ok(lane->device);
-	return lane->notify;
-}
-
 static bool bring_up_disk(struct bench *b, struct virtio *device)
 {
-	if (!prepare(&b->disk, device, 0, 256) || b->disk.ring.size < b->depth * CHAIN)
+	if (!device || !virtio_negotiate(device, FEATURE_EVENT_INDEX) ||
+		!lane_prepare(&b->disk, device, 0, DISK_SIZE, CHAIN) ||
+		b->disk.ring.size < b->depth * CHAIN)
 		return false;
 	b->blocks = blk_capacity_sectors(device) / (READ_BYTES / BLK_SECTOR_BYTES);
 	b->requests = board_take(b->depth * sizeof(*b->requests), 64);
-	b->disk.ring.stride = CHAIN;
 	for (uint16_t slot = 0; slot < b->depth; slot++) {
 		struct vring_buffer buffers[CHAIN];
 		void *data = board_take(READ_BYTES, 4096);
@@ -153,45 +114,36 @@ static bool bring_up_disk(struct bench *b, struct virtio *device)
 			&b->requests[slot], BLK_IN, 0, (uintptr_t)data, READ_BYTES, buffers);
 		vring_write_chain(&b->disk.ring, slot, buffers, CHAIN);
 	}
-	return finish(&b->disk);
+	if (!lane_open(&b->disk))
+		return false;
+	virtio_driver_ok(device);
+	return true;
 }
 
 static bool bring_up_nic(struct bench *b, struct virtio *device)
 {
-	if (!prepare(&b->nic, device, F_MRG_RXBUF, BUFFERS))
+	if (!device || !virtio_negotiate(device, FEATURE_EVENT_INDEX | F_MRG_RXBUF) ||
+		!lane_prepare(&b->nic, device, 0, BUFFERS, 1) ||
+		!lane_add_buffers(&b->nic, b->nic.ring.size, BUFFER_BYTES, true))
 		return false;
-	b->nic.ring.stride = 1;
-	for (uint16_t slot = 0; slot < b->nic.ring.size; slot++) {
-		struct vring_buffer buffer = {
-			(uintptr_t)board_take(BUFFER_BYTES, 64), BUFFER_BYTES, true};
-
-		if (!buffer.address)
-			return false;
-		vring_write_chain(&b->nic.ring, slot, &buffer, 1);
+	for (uint16_t slot = 0; slot < b->nic.ring.size; slot++)
 		vring_publish(&b->nic.ring, slot);
-	}
-	return finish(&b->nic);
-}
-
-static struct virtio *find(unsigned int count, uint32_t device_id)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (devices_get(i)->device_id == device_id)
-			return devices_get(i);
-	return NULL;
+	if (!lane_open(&b->nic))
+		return false;
+	virtio_driver_ok(device);
+	return true;
 }
 
 _Noreturn void guest_main(uint32_t entry, uint64_t information)
 {
 	const char *line = board_start(entry, information);
-	unsigned int count = devices_find(line);
 	uint64_t per_us = board_clock_hz() / 1000000, us;
 
 	bench.depth = (uint16_t)words_number(line, "depth", DEFAULT_DEPTH);
 	bench.cycles_max = words_number(line, "ms", DEFAULT_MS) * 1000 * per_us;
 	if (!bench.depth || bench.depth > DEPTH_MAX ||
-		!bring_up_disk(&bench, find(count, VIRTIO_BLOCK)) ||
-		!bring_up_nic(&bench, find(count, VIRTIO_NETWORK))) {
+		!bring_up_disk(&bench, devices_first(line, VIRTIO_BLOCK)) ||
+		!bring_up_nic(&bench, devices_first(line, VIRTIO_NETWORK))) {
 		console_print(
 			"net-flooded: there is no disk, or no NIC, or the words make no sense\n");
 		board_end(false);

@@ -3,8 +3,10 @@
  */
 #include "cmocka_all.h"
 #include "format.h"
+#include "sha256.h"
 #include "words.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void check_format(const char *expected, size_t capacity, const char *pattern, ...)
@@ -96,6 +98,15 @@ static void numbers(void **state)
 		assert_int_equal(words_number(cases[i].line, "n", 99), cases[i].number);
 }
 
+static void check_digest(const uint8_t *digest, const char *expected)
+{
+	char text[2 * SHA256_BYTES + 1];
+
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	assert_string_equal(text, expected);
+}
+
 static void strings(void **state)
 {
 	(void)state;
@@ -105,6 +116,39 @@ static void strings(void **state)
 	assert_false(string_equal("hal", "halt"));
 }
 
+/* FIPS 180-4's examples, and a million bytes in pieces of every length. */
+static void digests(void **state)
+{
+	static const struct {
+		const char *text, *digest;
+	} cases[] = {
+		{"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		{"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+		{"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+			"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+	};
+	struct sha256 hash;
+	uint8_t digest[SHA256_BYTES], as[200];
+	size_t left = 1000000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sha256_init(&hash);
+		sha256_add(&hash, cases[i].text, strlen(cases[i].text));
+		sha256_digest(&hash, digest);
+		check_digest(digest, cases[i].digest);
+	}
+	memset(as, 'a', sizeof(as));
+	sha256_init(&hash);
+	for (size_t part = 0; left; part = (part + 1) % sizeof(as)) {
+		part = part < left ? part : left;
+		sha256_add(&hash, as, part);
+		left -= part;
+	}
+	sha256_digest(&hash, digest);
+	check_digest(digest, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +156,7 @@ int main(void)
 		cmocka_unit_test(values),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(strings),
+		cmocka_unit_test(digests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
