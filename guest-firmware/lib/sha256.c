@@ -29,15 +29,21 @@ static void take_block(uint32_t state[8], const uint8_t *block)
 		w[i] = w[i - 16] + w[i - 7] +
 		       (turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ w[i - 15] >> 3) +
 		       (turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >> 10);
-	memcpy(s, state, sizeof(s));
+	for (unsigned int i = 0; i < 8; i++)
+		s[i] = state[i];
 	for (unsigned int i = 0; i < SHA256_BLOCK; i++) {
 		uint32_t first = s[7] + (turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25)) +
 		                 ((s[4] & s[5]) ^ (~s[4] & s[6])) + constants[i] + w[i];
 		uint32_t second = (turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22)) +
 		                  ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 
-		memmove(s + 1, s, 7 * sizeof(s[0]));
-		s[4] += first;
+		s[7] = s[6];
+		s[6] = s[5];
+		s[5] = s[4];
+		s[4] = s[3] + first;
+		s[3] = s[2];
+		s[2] = s[1];
+		s[1] = s[0];
 		s[0] = first + second;
 	}
 	for (unsigned int i = 0; i < 8; i++)

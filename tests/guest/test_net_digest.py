@@ -35,7 +35,7 @@ PASSED = 33
 WINDOW = 64
 RETRY_SECONDS = 0.05
 LATER_ONES = 3  # that came, after which what is missing counts as lost
-STILL_SECONDS = 60
+STILL_SECONDS = 60 + (TRANSFER_BYTES >> 23)
 LOSS = 0.02
 
 
@@ -160,6 +160,7 @@ class Talk:
             self.ask(kind, number, rest)
             for _ in range(20):  # a digest takes its time
                 if (found := self.answer(kind)) and found[0] == number:
+                    self.moved = time.monotonic()
                     return found[1]
 
     def put(self, count, size):
