@@ -63,7 +63,8 @@ must_check int share_set_times(struct share *share, uint64_t node, const struct 
 /* handle: 0, or one of the node's that was opened for writing. */
 must_check int share_truncate(struct share *share, uint64_t node, uint64_t handle, int64_t size);
 
-/* mode: with its type. Devices are -EPERM. target: of a symbolic link. */
+/* mode: with its type. Devices are -EPERM, as is a symbolic link without a target. target: NULL of
+ * anything else. */
 must_check int share_make(struct share *share, uint64_t parent, const char *name, mode_t mode,
 	const char *target, const struct share_owner *owner, struct share_entry *ret_entry);
 must_check int share_link(struct share *share, uint64_t node, uint64_t parent, const char *name,

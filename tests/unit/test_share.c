@@ -158,6 +158,9 @@ static void opens_files_only(void **state)
 	assert_int_equal(share_make(fixture.share, SHARE_ROOT, "null", S_IFCHR | 0666, NULL,
 				 &nobody, &entry),
 		-EPERM);
+	assert_int_equal(share_make(fixture.share, SHARE_ROOT, "nowhere", S_IFLNK | 0777, NULL,
+				 &nobody, &entry),
+		-EPERM);
 	assert_int_equal(share_make(fixture.share, SHARE_ROOT, "disk", S_IFBLK | 0666, NULL,
 				 &nobody, &entry),
 		-EPERM);

@@ -140,11 +140,11 @@ static int make_file(int directory, const char *name)
 
 static int make(int directory, const char *name, mode_t mode, const char *target)
 {
+	if (target)
+		return symlinkat(target, directory, name);
 	switch (mode & S_IFMT) {
 	case S_IFDIR:
 		return mkdirat(directory, name, S_IRWXU);
-	case S_IFLNK:
-		return symlinkat(target, directory, name);
 	case S_IFIFO:
 	case S_IFSOCK:
 		return mknodat(directory, name, (mode & S_IFMT) | S_IRUSR | S_IWUSR, 0);
