@@ -6,18 +6,23 @@ GUEST="-k $FILES/kernel -m 512M"
 
 now() { cut -d' ' -f1 /proc/uptime; }
 
-# The kernel, and a first process that ends it: status 120.
-floor() { "$HULL" run $GUEST -i $FILES/floor.cpio -p "quiet reboot=t" --console null; }
-hull_share() { "$HULL" run $GUEST --modules $FILES/modules -- true; }
-hull_image() { "$HULL" run $GUEST --modules $FILES/modules --root $IMAGE -- true; }
+hull() { "$HULL" run --timeout 120s "$@"; }
+
+# The kernel, and a first process that ends it by a reset or a triple fault.
+floor() { hull $GUEST -i $FILES/floor.cpio -p "quiet reboot=t" --console null; }
+hull_share() { hull $GUEST --modules $FILES/modules -- true; }
+hull_image() { hull $GUEST --modules $FILES/modules --root $IMAGE -- true; }
 
 qemu_virtiofs()
 {
 	"$VIRTIOFSD" --socket-path=$scratch/fs -o source=/,cache=auto,sandbox=chroot \
 		>$scratch/virtiofsd.log 2>&1 &
 	daemon=$!
-	until [ -S $scratch/fs ]; do sleep 0.01; done
-	"$QEMU" -M microvm,pcie=on -enable-kvm -cpu host -nodefaults -no-user-config -display none \
+	until [ -S $scratch/fs ]; do
+		kill -0 $daemon 2>/dev/null || return 1
+		sleep 0.01
+	done
+	timeout 120 "$QEMU" -M microvm,pcie=on -enable-kvm -cpu host -nodefaults -no-user-config -display none \
 		-no-reboot -m 512 -object memory-backend-memfd,id=m,size=512M,share=on \
 		-numa node,memdev=m -chardev socket,id=c,path=$scratch/fs \
 		-device vhost-user-fs-pci,chardev=c,tag=ROOT -device virtio-serial-pci \
@@ -25,6 +30,7 @@ qemu_virtiofs()
 		-kernel $FILES/kernel -initrd $FILES/peer.cpio \
 		-append "quiet panic=-1 reboot=t" >$scratch/qemu.log 2>&1 </dev/null
 	status=$?
+	kill $daemon 2>/dev/null
 	wait $daemon
 	return $status
 }
@@ -35,10 +41,11 @@ sample()
 	"$1" >$scratch/log 2>&1
 	status=$?
 	end=$(now)
-	if [ $status = 0 ] || [ "$1:$status" = floor:120 ]; then
+	[ "$1" != floor ] || [ $((status & ~2)) != 120 ] || status=0
+	if [ $status = 0 ]; then
 		echo "sample $1 $(echo "$begin $end" | awk '{printf "%.2f", $2 - $1}')"
 	else
-		echo "failed $1 with status $status: $(tail -n 3 $scratch/log $scratch/*.log | tr '\n' ' ')"
+		echo "failed $1 with status $status: $(tail -qn 3 $scratch/*log | tr '\n' ' ')"
 	fi
 }
 
