@@ -4,12 +4,17 @@
  */
 #include "clock.h"
 #include "exit_status.h"
+#include "fd.h"
 #include "machine_internal.h"
+#include "machine_ports.h"
+#include "machine_virtio.h"
+#include "parse.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define PROTOCOL_VERSION 1
 
@@ -69,6 +74,12 @@ static void resume_guest(struct machine *machine, struct text *answer)
 
 static void press_power_button(struct machine *machine, struct text *answer)
 {
+	if (machine->config->serve && machine->command_runs) {
+		/* As good as the button, which its kernel may have no driver for. */
+		machine_ports_say(machine_virtio_ports(machine->virtio), "signal %d\n", SIGTERM);
+		text_add(answer, "ok");
+		return;
+	}
 	if (!acpi_pm_power_button_is_enabled(&machine->power)) {
 		control_refuse(answer, ENODEV, "nobody in the guest listens to the power button");
 		return;
@@ -92,6 +103,33 @@ static void kill_guest(struct machine *machine, struct text *answer)
 	lifecycle_end(machine, EXIT_STATUS_SIGNAL + SIGKILL);
 }
 
+/* A connection to a port of the guest's: a socket of its own, by which nobody else comes in. */
+static void connect_vsock(struct machine *machine, const char *port_text, struct text *answer)
+{
+	int ends[2] = {-1, -1};
+	uint64_t port;
+	int r = parse_u64(port_text, UINT32_MAX - 1, &port);
+
+	if (r < 0) {
+		control_refuse(answer, EINVAL, "the port is not a number");
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+		control_refuse(answer, errno, "there is no socket to be had");
+		return;
+	}
+	r = machine_virtio_connect_vsock(machine->virtio, (uint32_t)port, ends[0]);
+	if (r < 0) {
+		fd_close(&ends[1]);
+		control_refuse(answer, r,
+			r == -ENOSPC ? "there are as many connections as there may be"
+				     : "the guest has no virtio socket, or no driver for it");
+		return;
+	}
+	control_socket_pass(&machine->control, ends[1]);
+	text_add(answer, "ok");
+}
+
 static void request(void *owner, const char *line, struct text *answer)
 {
 	static const struct {
@@ -106,7 +144,12 @@ static void request(void *owner, const char *line, struct text *answer)
 		{"stop", stop_guest},
 		{"kill", kill_guest},
 	};
+	static const char vsock[] = "vsock ";
 
+	if (strncmp(line, vsock, sizeof(vsock) - 1) == 0) {
+		connect_vsock(owner, line + sizeof(vsock) - 1, answer);
+		return;
+	}
 	for (size_t i = 0; i < array_size(requests); i++) {
 		if (strcmp(line, requests[i].word) == 0) {
 			requests[i].obey(owner, answer);
@@ -137,6 +180,11 @@ void machine_control_started(struct machine *machine)
 	if (!machine->is_started)
 		control_socket_say(&machine->control, "event started");
 	machine->is_started = true;
+}
+
+void machine_control_serving(struct machine *machine)
+{
+	control_socket_say(&machine->control, "event serving");
 }
 
 void machine_control_ended(struct machine *machine, int status, const struct err *err)

@@ -9,6 +9,8 @@
 #include "compiler.h"
 #include "err.h"
 
+#include <stdint.h>
+
 struct machine;
 struct machine_virtio;
 
@@ -28,6 +30,11 @@ must_check int machine_virtio_start(struct machine_virtio *virtio, struct err *e
 
 /* NULL when there are none. */
 struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio);
+
+/* A client of the socket device, for that port of the guest's, with what virtio_vsock.h says about
+ * it. fd: a stream socket, owned from now on. virtio may be NULL. */
+must_check int machine_virtio_connect_vsock(
+	struct machine_virtio *virtio, uint32_t guest_port, int fd);
 
 /* After the vCPUs have stopped: what the guest has written reaches its readers. */
 void machine_virtio_finish(struct machine_virtio *virtio);

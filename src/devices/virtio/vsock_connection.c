@@ -261,8 +261,11 @@ static int connect_host(const struct virtio_vsock *vsock, uint32_t port)
 {
 	struct sockaddr_un address = vsock->address;
 	size_t length = strlen(address.sun_path);
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup_fd int fd = -1;
 
+	if (!length)
+		return -ECONNREFUSED;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	(void)snprintf(address.sun_path + length, sizeof(address.sun_path) - length, "_%u", port);
 	if (fd < 0 ||
 		connect(fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0)
