@@ -7,7 +7,7 @@
 struct request {
 	struct run *run;
 	struct frames frames;
-	char words[SERVE_WORDS_BYTES_MAX];
+	char words[2 * SERVE_WORDS_BYTES_MAX + PATH_BYTES];
 	size_t words_length;
 	char path[PATH_BYTES];
 };

@@ -20,7 +20,7 @@
 #define SERVE_HEADER_BYTES      5
 #define SERVE_PAYLOAD_BYTES_MAX (UINT32_C(64) << 10)
 #define SERVE_WINDOW_BYTES      (UINT32_C(64) << 10)
-#define SERVE_WORDS_BYTES_MAX   (UINT32_C(1) << 20) /* of a command, each with a NUL */
+#define SERVE_WORDS_BYTES_MAX   (UINT32_C(1) << 20) /* of a command, with NULs; of variables, too */
 #define SERVE_WORDS_MAX         16384               /* and as many variables */
 #define SERVE_PATH_BYTES_MAX    4000
 
