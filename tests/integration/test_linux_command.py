@@ -278,7 +278,10 @@ mkdir -p $scratch/boot $scratch/lib/modules
 ln -s $FILES/kernel $scratch/boot/vmlinuz
 ln -s $FILES/modules $scratch/lib/modules/$(cat $FILES/version)
 export HULL_BINARY=$HULL KERNEL=$scratch/boot/vmlinuz
-LD_LIBRARY_PATH=$FILES $FILES/boot_test >$out 2>$errors || report "boot_test failed"
+cd $scratch
+ROOT=$ROOT LD_LIBRARY_PATH=$FILES $FILES/boot_test >$out 2>$errors || report "boot_test failed"
+[ "$(cat name)" = Linux ] || report "the guest's name is '$(cat name)'"
+cd /
 ROOT=$ROOT SECONDS_MAX=240 sh $FILES/boot.sh >$out 2>$errors || report "boot.sh failed"
 printed "boot.sh: the kernel boots"
 """,
