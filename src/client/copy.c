@@ -12,7 +12,7 @@
 #define PERMISSIONS    0777
 #define COPY_BYTES_MAX (UINT64_C(4) << 30)
 #define TEMPORARY_NAME ".hull-XXXXXX"
-#define REQUEST_BYTES  (4 + SERVE_PATH_BYTES_MAX)
+#define REQUEST_BYTES  (4 + SERVE_PATH_BYTES_MAX + 1)
 
 /* At descriptors of the host's files. */
 static int fail_host(struct hull_error *error, int code, const char *path)
@@ -74,7 +74,7 @@ static int write_guest(
 	int r;
 
 	serve_put_number(request, mode);
-	memcpy(request + 4, guest_path, length);
+	memcpy(request + 4, guest_path, length + 1);
 	r = channel_send(channel, SERVE_WRITE, request, 4 + length);
 	if (r == 0)
 		r = send_contents(channel, fd, host_path);
@@ -182,12 +182,12 @@ static int read_guest(
 exported int hull_vm_copy_out(struct hull_vm *vm, const char *guest_path, const char *host_path,
 	uint64_t bytes_max, int timeout_ms, struct hull_error *error)
 {
-	struct channel *channel;
+	struct channel *channel = NULL;
 	int r = check_guest_path(guest_path, error);
 
 	if (r == 0)
 		r = channel_open(vm, guest_path, timeout_ms, &channel, error);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = read_guest(channel, guest_path, bytes_max ? bytes_max : COPY_BYTES_MAX, host_path);
 	channel_close(channel);

@@ -231,7 +231,7 @@ size_t process_receive_control(int fd, bool *is_open, char *bytes, size_t size, 
 	struct msghdr message = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control,
-		.msg_controllen = sizeof(control)};
+		.msg_controllen = CMSG_LEN(sizeof(int))}; /* room for one, not for padding */
 	const struct cmsghdr *header;
 	ssize_t count;
 

@@ -261,11 +261,8 @@ static int connect_host(const struct virtio_vsock *vsock, uint32_t port)
 {
 	struct sockaddr_un address = vsock->address;
 	size_t length = strlen(address.sun_path);
-	cleanup_fd int fd = -1;
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (!length)
-		return -ECONNREFUSED;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	(void)snprintf(address.sun_path + length, sizeof(address.sun_path) - length, "_%u", port);
 	if (fd < 0 ||
 		connect(fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0)
@@ -278,7 +275,7 @@ void vsock_connection_request(struct virtio_vsock *vsock, const struct vsock_hea
 	struct vsock_connection *connection;
 	int fd = -ENOSPC;
 
-	if (!TAILQ_EMPTY(&vsock->free))
+	if (vsock->address.sun_path[0] && !TAILQ_EMPTY(&vsock->free))
 		fd = connect_host(vsock, header->destination_port);
 	if (fd < 0) {
 		vsock_add_reset(vsock, header->source_port, header->destination_port, header->type);
