@@ -111,7 +111,7 @@ static void connect_vsock(struct machine *machine, const char *port_text, struct
 	int r = parse_u64(port_text, UINT32_MAX - 1, &port);
 
 	if (r < 0) {
-		control_refuse(answer, EINVAL, "the port is not a number");
+		control_refuse(answer, EINVAL, "the port is no number from 0 to 4294967294");
 		return;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
