@@ -24,6 +24,16 @@ def test_console(vm):
     assert vm.state == "running"
 
 
+@pytest.mark.skipif("ROOT" not in os.environ, reason="ROOT names no root")
+def test_serve(tmp_path):
+    with hull.VM(kernel=KERNEL, root=os.environ["ROOT"], serve=True, timeout="10m") as vm:
+        vm.wait_ready(timeout=300)
+        result = vm.run(["sh", "-c", "cat; uname -s >/tmp/name; exit 3"], input=b"hello")
+        assert (result.text, result.status) == ("hello", 3)
+        vm.copy_out("/tmp/name", tmp_path / "name")
+        assert (tmp_path / "name").read_text() == "Linux\n"
+
+
 @pytest.mark.skipif("ROOT" not in os.environ, reason="ROOT names no image")
 def test_command():
     result = hull.run(["sh", "-c", "uname -s; exit 3"], kernel=KERNEL, root=os.environ["ROOT"],

@@ -52,6 +52,7 @@ class Result:
     status: int
     stdout: bytes
     stderr: bytes
+    signal: Optional[int] = None  # that ended a command of VM.run
 
     @property
     def text(self) -> str:
@@ -82,6 +83,19 @@ class _Result(ctypes.Structure):
                 ("errors", ctypes.c_void_p), ("errors_length", ctypes.c_size_t)]
 
 
+class _ExecOptions(ctypes.Structure):
+    _fields_ = [("environment", ctypes.POINTER(ctypes.c_char_p)), ("directory", ctypes.c_char_p),
+                ("has_user", ctypes.c_int), ("user", ctypes.c_uint32), ("group", ctypes.c_uint32),
+                ("input", ctypes.c_char_p), ("input_length", ctypes.c_size_t),
+                ("output_max", ctypes.c_size_t)]
+
+
+class _ExecResult(ctypes.Structure):
+    _fields_ = [("status", ctypes.c_int), ("signal", ctypes.c_int),
+                ("output", ctypes.c_void_p), ("output_length", ctypes.c_size_t),
+                ("errors", ctypes.c_void_p), ("errors_length", ctypes.c_size_t)]
+
+
 _Words = ctypes.POINTER(ctypes.c_char_p)
 _VM = ctypes.c_void_p
 _TextOut = ctypes.POINTER(ctypes.c_void_p)
@@ -101,6 +115,12 @@ _SIGNATURES = {
     "vm_expect": (_VM, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(_Match), _ErrorOut),
     "vm_console": (_VM, _TextOut, _ErrorOut),
     "vm_messages": (_VM, _TextOut, _ErrorOut),
+    "vm_wait_ready": (_VM, ctypes.c_int, _ErrorOut),
+    "vm_exec": (_VM, _Words, ctypes.POINTER(_ExecOptions), ctypes.c_int,
+                ctypes.POINTER(_ExecResult), _ErrorOut),
+    "vm_copy_in": (_VM, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, _ErrorOut),
+    "vm_copy_out": (_VM, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_int,
+                    _ErrorOut),
     "run": (_Words, _Words, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int,
             ctypes.POINTER(_Result), _ErrorOut),
 }
@@ -116,6 +136,8 @@ def _load() -> ctypes.CDLL:
     library.hull_match_clear.restype = None
     library.hull_result_clear.argtypes = (ctypes.POINTER(_Result),)
     library.hull_result_clear.restype = None
+    library.hull_exec_result_clear.argtypes = (ctypes.POINTER(_ExecResult),)
+    library.hull_exec_result_clear.restype = None
     library.hull_free.argtypes, library.hull_free.restype = (ctypes.c_void_p,), None
     library.hull_version.argtypes, library.hull_version.restype = (), ctypes.c_char_p
     return library
@@ -186,6 +208,29 @@ def _in_slices(wait: Callable[[Optional[float]], None], timeout: Optional[float]
             pass
 
 
+def _aside(work: Callable[[], Any], give_up: Callable[[], None]) -> Any:
+    """Works in a thread of its own, so that Ctrl-C gets through; give_up makes the work end."""
+    outcome: "list[Any]" = []
+
+    def run_it() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # pylint: disable=broad-except
+            outcome.append(error)
+
+    thread = threading.Thread(target=run_it, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(_SLICE_SECONDS)
+    except BaseException:
+        give_up()
+        raise
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
 class VM:
     """A VM; ended by close(), which a with statement calls, and when it is forgotten."""
 
@@ -246,6 +291,63 @@ class VM:
         _in_slices(lambda seconds: _call("vm_wait", self._handle(), _milliseconds(seconds),
                                          ctypes.byref(status)), timeout)
         return status.value
+
+    def wait_ready(self, timeout: Optional[float] = 60) -> None:
+        """Waits until the guest takes commands (serve=True); the calls below do so themselves."""
+        _in_slices(lambda seconds: _call("vm_wait_ready", self._handle(), _milliseconds(seconds)),
+                   timeout)
+
+    def _in_guest(self, name: str, *arguments: Any) -> None:
+        handle = self._handle()
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                _call(name, handle, *arguments)
+            finally:
+                done.set()
+
+        def give_up() -> None:
+            _library.hull_vm_kill(handle, None)
+            done.wait()
+
+        _aside(work, give_up)
+
+    def run(self, command: Sequence[Any], input: Optional[bytes] = None,
+            env: "Optional[dict[str, str]]" = None, cwd: Optional[str] = None,
+            user: "Union[None, int, tuple[int, int]]" = None,
+            timeout: Optional[float] = 60, output_max: int = 0) -> Result:
+        """Runs a command in the guest, found by PATH, and waits for its end.
+
+        user is a UID or (UID, GID); output_max is in bytes of each stream, 0 for 64 MiB. When the
+        time is over the command is killed. Ctrl-C ends the VM.
+        """
+        ids = (user, user) if isinstance(user, int) else user or (0, 0)
+        options = _ExecOptions(
+            _words([f"{name}={value}" for name, value in (env or {}).items()]),
+            None if cwd is None else _words([cwd])[0], user is not None, ids[0], ids[1], input,
+            len(input or b""), output_max)
+        result = _ExecResult()
+        self._in_guest("vm_exec", _words(command), ctypes.byref(options), _milliseconds(timeout),
+                       ctypes.byref(result))
+        try:
+            return Result(result.status, ctypes.string_at(result.output, result.output_length),
+                          ctypes.string_at(result.errors, result.errors_length),
+                          result.signal or None)
+        finally:
+            _library.hull_exec_result_clear(ctypes.byref(result))
+
+    def copy_in(self, host_path: "Union[str, os.PathLike[str]]", guest_path: str,
+                timeout: Optional[float] = 60) -> None:
+        """A regular file of the host's, with its permissions, to that name in the guest."""
+        names = _words([host_path, guest_path])
+        self._in_guest("vm_copy_in", names[0], names[1], _milliseconds(timeout))
+
+    def copy_out(self, guest_path: str, host_path: "Union[str, os.PathLike[str]]",
+                 timeout: Optional[float] = 60, bytes_max: int = 0) -> None:
+        """The other way; bytes_max: 0 for 4 GiB."""
+        names = _words([guest_path, host_path])
+        self._in_guest("vm_copy_out", names[0], names[1], bytes_max, _milliseconds(timeout))
 
     @property
     def state(self) -> str:
@@ -312,19 +414,5 @@ def _run(options: Sequence[Any], command: Sequence[Any], data: Optional[bytes],
 def run(command: Sequence[Any], *options: Any, input: Optional[bytes] = None,
         timeout: Optional[float] = None, **named: Option) -> Result:
     """Runs a command in a VM of its own: hull run OPTION... -- COMMAND..."""
-    outcome: "list[Any]" = []
-
-    def work() -> None:
-        try:
-            outcome.append(_run(_options(options, named), command, input, timeout))
-        except BaseException as error:  # pylint: disable=broad-except
-            outcome.append(error)
-
-    # Of its own, so that Ctrl-C gets through; the VM ends with this process.
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(_SLICE_SECONDS)
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+    # After Ctrl-C the VM ends with this process.
+    return _aside(lambda: _run(_options(options, named), command, input, timeout), lambda: None)

@@ -94,64 +94,65 @@ struct ends {
 	int ours[3], theirs[3];
 };
 
-static void open_terminal(const struct run *run, struct ends *ends)
+static int open_terminal(const struct run *run, struct ends *ends)
 {
 	const struct winsize size = {.ws_row = run->rows, .ws_col = run->columns};
 	int master = (int)sys_open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
 	int unlocked = 0, slave;
 
 	if (master < 0)
-		fail("no terminal can be made: error %d", -master);
+		return master;
 	(void)sys_ioctl(master, TIOCSPTLCK, &unlocked);
 	(void)sys_ioctl(master, TIOCSWINSZ, &size);
 	slave = (int)sys_ioctl(master, TIOCGPTPEER, (void *)(O_RDWR | O_NOCTTY | O_CLOEXEC));
 	if (slave < 0)
-		fail("no terminal can be opened: error %d", -slave);
+		return slave;
 	for (int i = 0; i < 3; i++) {
 		ends->ours[i] = master;
 		ends->theirs[i] = slave;
 	}
 	ends->ours[2] = -1;
+	return 0;
 }
 
-static void open_pipes(struct ends *ends)
+static int open_pipes(struct ends *ends)
 {
 	for (int i = 0; i < 3; i++) {
 		int fds[2];
 		long r = sys_pipe2(fds, O_CLOEXEC);
 
 		if (r < 0)
-			fail("no pipe can be made: error %d", (int)-r);
+			return (int)r;
 		ends->ours[i] = fds[i == 0 ? WRITE_END : READ_END];
 		ends->theirs[i] = fds[i == 0 ? READ_END : WRITE_END];
 		(void)sys_fcntl(ends->ours[i], F_SETFL, O_NONBLOCK);
 	}
+	return 0;
 }
 
 int child_start(const struct run *run, struct child *ret_child)
 {
 	int report[2] = {-1, -1}, error = 0;
 	struct ends ends = {0};
+	int r = run->tty ? open_terminal(run, &ends) : open_pipes(&ends);
 	int process;
 
-	if (run->tty)
-		open_terminal(run, &ends);
-	else
-		open_pipes(&ends);
-	if (sys_pipe2(report, O_CLOEXEC) < 0)
-		fail("no pipe can be made");
+	if (r == 0)
+		r = (int)sys_pipe2(report, O_CLOEXEC);
+	if (r < 0)
+		return r;
 	process = (int)sys_fork();
 	if (process == 0) {
-		long r = prepare(run, ends.theirs);
+		long result = prepare(run, ends.theirs);
 
-		if (r >= 0)
-			r = execute(run);
-		error = (int)-r;
+		if (result >= 0)
+			result = execute(run);
+		error = (int)-result;
 		(void)sys_write(report[WRITE_END], &error, sizeof(error));
 		sys_exit(127);
 	}
 	if (process < 0)
-		fail("the command's process cannot be made: error %d", -process);
+		return process;
 	(void)sys_close(report[WRITE_END]);
 	for (int i = 0; i < (run->tty ? 1 : 3); i++)
 		(void)sys_close(ends.theirs[i]);

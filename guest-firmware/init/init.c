@@ -131,11 +131,38 @@ static int exit_status(int status)
 	return 128 + (status & 0x7f);
 }
 
+_Noreturn static void run_command(const struct run *run)
+{
+	struct child child;
+	int error = child_start(run, &child), status;
+
+	if (error < 0)
+		fail("there can be no process for the command: error %d", -error);
+	if (error) {
+		say("noexec %d", error);
+		end();
+	}
+	say("started");
+	status = relay(run, &child, control);
+	root_finish();
+	say("exit %d", exit_status(status));
+	end();
+}
+
+_Noreturn static void take_requests(struct run *run)
+{
+	int listener = serve_listen();
+
+	say("started");
+	serve(run, listener, control);
+	root_finish();
+	say("exit 0");
+	end();
+}
+
 _Noreturn void init_main(void)
 {
 	static struct run run;
-	struct child child;
-	int error, status;
 
 	(void)sys_sigmask(SIG_SETMASK, ~UINT64_C(0));
 	root_begin();
@@ -152,14 +179,7 @@ _Noreturn void init_main(void)
 		(void)sys_sethostname(run.host_name, length);
 	}
 	bring_up_loopback();
-	error = child_start(&run, &child);
-	if (error) {
-		say("noexec %d", error);
-		end();
-	}
-	say("started");
-	status = relay(&run, &child, control);
-	root_finish();
-	say("exit %d", exit_status(status));
-	end();
+	if (run.serve)
+		take_requests(&run);
+	run_command(&run);
 }

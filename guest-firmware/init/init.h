@@ -1,11 +1,13 @@
 /*
- * The first process of a guest that runs one command: hull run -- COMMAND.
+ * The first process of a guest that runs one command, hull run -- COMMAND, or that serves: hull run
+ * --serve.
  *
  * What is to be done comes in the initial RAM disk: /hull/run, a row of KEY=VALUE, each ended by a
  * NUL, kernel modules as /hull/modules/0, 1, ... in the order of their loading, and possibly a
  * script, /hull/script, which the command runs as /run/hull-script. What happens
  * goes through virtio ports: hull.control (lines of text, see control.h), and the command's input
- * and output, either hull.stdin, hull.stdout and hull.stderr or hull.tty.
+ * and output, either hull.stdin, hull.stdout and hull.stderr or hull.tty. One that serves has the
+ * first of these only.
  */
 #pragma once
 
@@ -32,6 +34,7 @@ struct run {
 	enum root_kind root;
 	const char *root_name; /* of a disk its file system's type, of a share its tag */
 	bool root_writable;    /* itself; otherwise it is read-only under an overlay in memory */
+	bool serve;            /* no command: requests of libhull's */
 	const char *directory; /* NULL: "/" */
 	const char *host_name; /* NULL: the kernel's */
 	uint32_t user, group;
@@ -78,9 +81,14 @@ struct child {
 	int output; /* the same terminal, or a pipe from it */
 	int error;  /* -1: with a terminal there is none */
 };
-/* 0, or the error of executing it. */
+/* 0, the errno of executing it, or -errno: there could be no process. */
 int child_start(const struct run *run, struct child *ret_child);
 
 /* relay.c: moves bytes until the command ends and all of its output has gone; its wait(2) status.
  */
 int relay(const struct run *run, struct child *child, int control);
+
+/* serve.c: the socket for requests, and what comes there until Hull wants an end. run: defaults of
+ * commands. */
+int serve_listen(void);
+void serve(struct run *run, int listener, int control);

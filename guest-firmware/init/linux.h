@@ -175,6 +175,41 @@ static inline long sys_socket(int family, int type, int protocol)
 	return CALL(__NR_socket, family, type, protocol, 0, 0, 0);
 }
 
+static inline long sys_bind(int fd, const void *address, uint32_t length)
+{
+	return CALL(__NR_bind, fd, address, length, 0, 0, 0);
+}
+
+static inline long sys_listen(int fd, int backlog)
+{
+	return CALL(__NR_listen, fd, backlog, 0, 0, 0, 0);
+}
+
+static inline long sys_accept4(int fd, void *address, uint32_t *length, int flags)
+{
+	return CALL(__NR_accept4, fd, address, length, flags, 0, 0);
+}
+
+static inline long sys_getpid(void)
+{
+	return CALL(__NR_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline long sys_fchmod(int fd, unsigned int mode)
+{
+	return CALL(__NR_fchmod, fd, mode, 0, 0, 0, 0);
+}
+
+static inline long sys_rename(const char *path, const char *target)
+{
+	return CALL(__NR_renameat2, AT_FDCWD, path, AT_FDCWD, target, 0, 0);
+}
+
+static inline long sys_unlink(const char *path)
+{
+	return CALL(__NR_unlinkat, AT_FDCWD, path, 0, 0, 0, 0);
+}
+
 static inline void sys_sync(void)
 {
 	(void)CALL(__NR_sync, 0, 0, 0, 0, 0, 0);

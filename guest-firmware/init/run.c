@@ -80,6 +80,8 @@ static void read_one(struct run *run, const char *entry)
 		run->tmpfs[run->tmpfs_count++] = value;
 	else if ((value = text_after(entry, "share=")))
 		read_share(run, value);
+	else if (text_equals(entry, "serve="))
+		run->serve = true;
 	else if (text_equals(entry, "write="))
 		run->root_writable = true;
 	else
@@ -100,6 +102,6 @@ void run_read(struct run *run)
 	(void)sys_close(fd);
 	for (const char *entry = file; entry < file + length; entry += text_length(entry) + 1)
 		read_one(run, entry);
-	if (!run->word_count)
+	if (!run->word_count && !run->serve)
 		fail("there is no command in " RUN_FILE);
 }

@@ -25,8 +25,9 @@ struct virtio_vsock_options {
 	const struct gmem *gmem; /* borrowed, like the thread */
 	struct io_thread *io_thread;
 	uint64_t guest_cid; /* 3 to UINT32_MAX - 1 */
-	const char *path;   /* borrowed; PATH of PATH_P */
-	int listener;       /* borrowed; non-blocking; clients wait in it while no driver runs */
+	const char *path;   /* borrowed; PATH of PATH_P; NULL: the guest reaches nobody */
+	int listener;       /* borrowed; non-blocking; clients wait in it while no driver runs;
+	                     * -1: none */
 	uint64_t (*read_clock)(void); /* monotonic nanoseconds; NULL: the host's */
 };
 
@@ -34,3 +35,8 @@ struct virtio_vsock_options {
  * thread. */
 must_check int virtio_vsock_create(const struct virtio_vsock_options *options,
 	struct virtio_device **ret_device, struct err *err);
+
+/* A client that has not come through the listener and has named the port already; it is told as
+ * others are. fd: its other end, owned from now on. -ENODEV: no driver runs; -ENOSPC. Main thread.
+ */
+must_check int virtio_vsock_connect(struct virtio_device *device, uint32_t guest_port, int fd);

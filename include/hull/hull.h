@@ -110,6 +110,52 @@ int hull_run(const char *const options[], const char *const command[], const voi
 	struct hull_error *error);
 void hull_result_clear(struct hull_result *result);
 
+/* --- Commands and files in a VM that goes on: options with --serve. --- */
+
+/* Waits until the guest takes commands; the calls below do so themselves. -ESRCH: the VM has ended,
+ * and why. */
+int hull_vm_wait_ready(struct hull_vm *vm, int timeout_ms, struct hull_error *error);
+
+/* All zero is what the VM's own options say: --env, --cwd, --user. */
+struct hull_exec_options {
+	const char *const *environment; /* NAME=VALUE, ended by NULL, above what there is */
+	const char *directory;
+	int has_user;
+	uint32_t user, group;
+	const void *input; /* NULL: none */
+	size_t input_length;
+	size_t output_max; /* bytes of each of the two streams; 0: 64 MiB */
+};
+
+struct hull_exec_result {
+	int status;   /* as a shell has it: 128 + n after signal n, 127 and 126: not executed */
+	int signal;   /* 0: it was none */
+	char *output; /* both with a NUL behind them */
+	size_t output_length;
+	char *errors;
+	size_t errors_length;
+};
+
+/*
+ * Runs a command in the guest: its words, ended by NULL, the first found by PATH. Several at a time
+ * are fine. options may be NULL. -ETIMEDOUT, -EFBIG (more output than may be): the command and its
+ * process group are killed. What it leaves behind in the background goes on, unheard.
+ */
+int hull_vm_exec(struct hull_vm *vm, const char *const command[],
+	const struct hull_exec_options *options, int timeout_ms,
+	struct hull_exec_result *ret_result, struct hull_error *error);
+void hull_exec_result_clear(struct hull_exec_result *result);
+
+/*
+ * Copies a regular file with its permissions (no more of its mode) to that name, which is whole or
+ * as it was before. The name in the guest is one from / on; it is root's who writes and reads it.
+ * bytes_max: -EFBIG beyond it; 0: 4 GiB.
+ */
+int hull_vm_copy_in(struct hull_vm *vm, const char *host_path, const char *guest_path,
+	int timeout_ms, struct hull_error *error);
+int hull_vm_copy_out(struct hull_vm *vm, const char *guest_path, const char *host_path,
+	uint64_t bytes_max, int timeout_ms, struct hull_error *error);
+
 void hull_free(void *memory);
 
 /* "0.1.0" */

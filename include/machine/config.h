@@ -177,6 +177,7 @@ struct config {
 
 	/* A command in the guest, by an init of Hull's own; all of it is unused without one. */
 	struct config_list command;     /* empty: none */
+	bool serve;                     /* commands come later, through the socket device */
 	struct config_list environment; /* NAME=VALUE */
 	struct config_list tmpfs;       /* directories */
 	char *root_path;                /* an image or a directory; NULL: the initial RAM disk */
@@ -199,6 +200,10 @@ bool config_root_is_directory(const struct config *config);
 void config_share_tag(
 	const struct config *config, unsigned int index, char ret_tag[CONFIG_SHARE_TAG_BYTES]);
 
+/* The guest's first process is Hull's: for a command, or to serve. */
+bool config_has_init(const struct config *config);
+/* There is to be a socket device. */
+bool config_has_vsock(const struct config *config);
 /* NICs that there are to be: --net none is none. */
 unsigned int config_nic_count(const struct config *config);
 /* There is to be a virtio console. */

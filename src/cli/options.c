@@ -87,6 +87,17 @@ const struct option option_table[] = {
 			   "program.",
 	},
 	{
+		.name = "serve",
+		.group = OPTION_GROUP_COMMAND,
+		.key = CONFIG_KEY_SERVE,
+		.commands = COMMAND_RUN,
+		.help = "a guest that waits for commands and files of libhull's",
+		.details =
+			"The guest is the same as with a command behind --, but goes on until it "
+			"is stopped. Whoever holds the control socket (--control) runs commands "
+			"in it and copies files.",
+	},
+	{
 		.name = "modules",
 		.group = OPTION_GROUP_COMMAND,
 		.key = CONFIG_KEY_MODULES,

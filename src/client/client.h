@@ -65,6 +65,10 @@ int process_reap(struct process *process, int *ret_status);
 size_t process_receive(int fd, bool *is_open, char *bytes, size_t size);
 /* Closes the descriptors. */
 void process_fini(struct process *process);
+/* The same bytes, and a descriptor that came with them, which is closed on exec; -1: none. */
+size_t process_receive_control(int fd, bool *is_open, char *bytes, size_t size, int *ret_fd);
+/* Above the standard ones; -errno, and it is as it was. */
+must_check int process_raise_fd(int *fd);
 
 /* --- The VM. --- */
 
@@ -79,12 +83,14 @@ struct hull_vm {
 	pthread_cond_t changed;                   /* anything below */
 	pthread_mutex_t requests, sends, expects; /* each for one at a time; before lock */
 	bool has_started, has_ended, is_reaped;   /* [lock] */
+	bool is_serving;                          /* [lock] */
 	int status;                               /* [lock] once it has ended; -1: nobody knows */
 	int said_status;                          /* [reader] the last word; -1: none */
 	char sentence[CONTROL_LINE_BYTES];        /* [lock] about its end */
 	struct buffer console, messages;          /* [lock] */
 	uint64_t matched;                         /* [expects] index of the console's bytes */
 	bool wants_answer, has_answer;            /* [lock] */
+	int answer_fd;                            /* [lock] came with it; -1: none */
 	char answer[CONTROL_LINE_BYTES];          /* [lock] */
 	char line[CONTROL_LINE_BYTES];            /* [reader] */
 	size_t line_length;                       /* [reader] */
@@ -101,6 +107,9 @@ must_check bool control_take_line(struct hull_vm *vm);
 /* Sends a request and waits for its answer, of which what follows "ok" goes to ret_answer. */
 must_check int control_request(struct hull_vm *vm, const char *request, char *ret_answer,
 	size_t answer_bytes, struct hull_error *error);
+/* The same for one whose answer is a descriptor. */
+must_check int control_request_fd(
+	struct hull_vm *vm, const char *request, int *ret_fd, struct hull_error *error);
 
 /* Hull's own words about how it ended, or something in their place; lock is held. */
 const char *vm_sentence(const struct hull_vm *vm);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define REQUEST_MS 30000
 
@@ -52,6 +53,10 @@ bool control_take_line(struct hull_vm *vm)
 
 	if (strcmp(vm->line, "event started") == 0) {
 		vm->has_started = true;
+		return true;
+	}
+	if (strcmp(vm->line, "event serving") == 0) {
+		vm->is_serving = true;
 		return true;
 	}
 	if ((rest = after(vm->line, "event ended ")))
@@ -101,8 +106,9 @@ static int read_answer(
 	return client_fail(error, code, "%s", rest);
 }
 
-int control_request(struct hull_vm *vm, const char *request, char *ret_answer, size_t answer_bytes,
-	struct hull_error *error)
+/* ret_fd: of what the answer brought, -1 for nothing. */
+static int ask(struct hull_vm *vm, const char *request, char *ret_answer, size_t answer_bytes,
+	int *ret_fd, struct hull_error *error)
 {
 	char line[64];
 	int length = snprintf(line, sizeof(line), "%s\n", request);
@@ -116,11 +122,50 @@ int control_request(struct hull_vm *vm, const char *request, char *ret_answer, s
 	(void)send(vm->process.control, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	r = wait_for_answer(vm, error);
 	vm->wants_answer = false;
+	*ret_fd = vm->answer_fd;
+	vm->answer_fd = -1;
 	if (r == 0)
 		r = read_answer(vm->answer, ret_answer, answer_bytes, error);
 	(void)pthread_mutex_unlock(&vm->lock);
 	(void)pthread_mutex_unlock(&vm->requests);
 	return r;
+}
+
+static void close_one(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+int control_request(struct hull_vm *vm, const char *request, char *ret_answer, size_t answer_bytes,
+	struct hull_error *error)
+{
+	int fd;
+	int r = ask(vm, request, ret_answer, answer_bytes, &fd, error);
+
+	close_one(fd);
+	return r;
+}
+
+int control_request_fd(
+	struct hull_vm *vm, const char *request, int *ret_fd, struct hull_error *error)
+{
+	int fd;
+	int r = ask(vm, request, NULL, 0, &fd, error);
+
+	if (r == 0 && fd < 0)
+		r = client_fail(error, EPROTO, "hull's answer came without its descriptor");
+	if (r == 0) {
+		r = process_raise_fd(&fd);
+		if (r < 0)
+			(void)client_fail(error, r, "no descriptor: %s", strerrordesc_np(-r));
+	}
+	if (r < 0) {
+		close_one(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 exported int hull_vm_pause(struct hull_vm *vm, struct hull_error *error)

@@ -23,7 +23,7 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
-static int raise_fd(int *fd)
+int process_raise_fd(int *fd)
 {
 	int raised;
 
@@ -43,7 +43,7 @@ static int make_pair(int ends[2])
 	int r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
 
 	for (int i = 0; r == 0 && i < 2; i++)
-		r = raise_fd(&ends[i]);
+		r = process_raise_fd(&ends[i]);
 	return r;
 }
 
@@ -221,6 +221,31 @@ size_t process_receive(int fd, bool *is_open, char *bytes, size_t size)
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	*is_open = count > 0;
+	return count > 0 ? (size_t)count : 0;
+}
+
+size_t process_receive_control(int fd, bool *is_open, char *bytes, size_t size, int *ret_fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {bytes, size};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = CMSG_LEN(sizeof(int))}; /* room for one, not for padding */
+	const struct cmsghdr *header;
+	ssize_t count;
+
+	*ret_fd = -1;
+	if (!*is_open)
+		return 0;
+	count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (count < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	*is_open = count > 0;
+	header = count > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+		header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
 	return count > 0 ? (size_t)count : 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define READ_BYTES 65536
 /* Where no pidfd tells of the end. */
@@ -71,13 +72,28 @@ static void take_bytes(struct reader *reader, size_t length)
 	(void)pthread_mutex_unlock(&vm->lock);
 }
 
+/* Of the answer that is waited for, one at most. */
+static void take_descriptor(struct hull_vm *vm, int fd)
+{
+	if (fd < 0)
+		return;
+	(void)pthread_mutex_lock(&vm->lock);
+	if (vm->wants_answer && vm->answer_fd < 0)
+		vm->answer_fd = fd;
+	else
+		(void)close(fd);
+	(void)pthread_mutex_unlock(&vm->lock);
+}
+
 static bool read_control(struct reader *reader)
 {
-	size_t length = process_receive(reader->vm->process.control, &reader->control_open,
-		reader->bytes, sizeof(reader->bytes));
+	int fd;
+	size_t length = process_receive_control(reader->vm->process.control, &reader->control_open,
+		reader->bytes, sizeof(reader->bytes), &fd);
 
 	if (!length)
 		return false;
+	take_descriptor(reader->vm, fd);
 	take_bytes(reader, length);
 	return true;
 }

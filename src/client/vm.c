@@ -56,6 +56,7 @@ static struct hull_vm *create(void)
 	if (!vm)
 		return NULL;
 	vm->said_status = vm->status = -1;
+	vm->answer_fd = -1;
 	vm->console.maximum = CONSOLE_BYTES_MAX;
 	vm->messages.maximum = MESSAGES_BYTES_MAX;
 	(void)pthread_mutex_init(&vm->lock, NULL); /* none of these can fail on Linux */

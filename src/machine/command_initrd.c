@@ -62,7 +62,7 @@ static int want_for(const struct config *config, const char *root_type,
 		{"virtio_blk", config->disk_count > 0, false},
 		{"virtio_net", config_nic_count(config) > 0, false},
 		{"virtio_rng", config->rng, true},
-		{"vmw_vsock_virtio_transport", config->vsock_path != NULL, true},
+		{"vmw_vsock_virtio_transport", config_has_vsock(config), !config->serve},
 		/* What ext4, XFS and Btrfs ask the kernel for by another name. */
 		{"crc32c_generic", root_type != NULL, true},
 		{root_type, root_type != NULL, false},
@@ -174,6 +174,8 @@ static void describe(
 		say(run, "tmpfs=%s", config->tmpfs.list[i]);
 	say_shares(config, run);
 	say_environment(config, has_tty, run);
+	if (config->serve)
+		say(run, "serve=");
 	for (unsigned int i = 0; i < config->command.count; i++)
 		say(run, "arg=%s", config->command.list[i]);
 }

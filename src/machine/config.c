@@ -29,6 +29,7 @@ void config_init(struct config *config)
 		.io_engine = CONFIG_IO_ENGINE_AUTO,
 		.io_poll_us = CONFIG_IO_POLL_AUTO,
 		.control_fd = -1,
+		.vsock_cid = 3,
 		.grace_ns = UINT64_C(5000000000),
 		.on_reboot = CONFIG_ON_REBOOT_EXIT,
 		.on_panic = CONFIG_ON_PANIC_EXIT,
@@ -105,15 +106,25 @@ unsigned int config_nic_count(const struct config *config)
 	return config->net_count && config->nets[0].kind != CONFIG_NET_NONE ? config->net_count : 0;
 }
 
+bool config_has_init(const struct config *config)
+{
+	return config->serve || config->command.count;
+}
+
+bool config_has_vsock(const struct config *config)
+{
+	return config->serve || config->vsock_path;
+}
+
 bool config_has_ports(const struct config *config)
 {
-	return config->has_hvc || config->port_count || config->command.count;
+	return config->has_hvc || config->port_count || config_has_init(config);
 }
 
 unsigned int config_virtio_count(const struct config *config)
 {
 	return config->disk_count + config_nic_count(config) + config->rng +
-	       (config->vsock_path != NULL) + config->share_count + config_has_ports(config);
+	       config_has_vsock(config) + config->share_count + config_has_ports(config);
 }
 
 int config_validate(struct config *config, struct err *err)

@@ -290,7 +290,7 @@ static int check_alone(const struct config *config, struct err *err)
 		config->user || config->group || config->host_name || config->directory)
 		return err_set(err, EINVAL,
 			"--modules, --env, --tmpfs, --user, --hostname and --cwd are for a "
-			"command in the guest: write it behind --, or give --root");
+			"command in the guest: write it behind --, or give --root or --serve");
 	return 0;
 }
 
@@ -316,11 +316,14 @@ int config_command_validate(struct config *config, struct err *err)
 	char *const shell[] = {shell_name, shell_option};
 	int r = 0;
 
-	if (!config->command.count && !config->root_path && !config->script_path)
+	if (config->serve && (config->command.count || config->script_path))
+		return err_set(err, EINVAL,
+			"--serve waits for commands: there can be none behind --, and no --script");
+	if (!config->serve && !config->command.count && !config->root_path && !config->script_path)
 		return check_alone(config, err);
 	if (config->script_path)
 		r = put_script_first(config, err);
-	else if (!config->command.count)
+	else if (!config->serve && !config->command.count)
 		r = config_command_set(config, array_size(shell), shell, err);
 	if (r == 0 && config->append_only)
 		return err_set(err, EINVAL,
@@ -329,7 +332,7 @@ int config_command_validate(struct config *config, struct err *err)
 	if (r == 0 && config->port_count > CONFIG_PORTS_MAX - CONFIG_COMMAND_PORTS)
 		return err_set(err, EINVAL, "beside a command there can be %d ports",
 			CONFIG_PORTS_MAX - CONFIG_COMMAND_PORTS);
-	if (r == 0 && config->console == CONFIG_CONSOLE_STDIO)
+	if (r == 0 && !config->serve && config->console == CONFIG_CONSOLE_STDIO)
 		config->console = CONFIG_CONSOLE_TAIL;
 	if (r == 0)
 		r = add_root(config, err);

@@ -78,7 +78,7 @@ void config_share_tag(
 {
 	if (config->shares[index].is_root)
 		(void)snprintf(ret_tag, CONFIG_SHARE_TAG_BYTES, "hull-root");
-	else if (config->command.count)
+	else if (config_has_init(config))
 		(void)snprintf(ret_tag, CONFIG_SHARE_TAG_BYTES, "hull-share%u", index);
 	else
 		(void)snprintf(ret_tag, CONFIG_SHARE_TAG_BYTES, "%s",
@@ -90,7 +90,7 @@ int config_shares_validate(const struct config *config, struct err *err)
 	for (unsigned int i = 0; i < config->share_count; i++) {
 		const char *path = config->shares[i].guest_path;
 
-		if (!config->command.count && strlen(path) > CONFIG_SHARE_TAG_BYTES - 1 + 1)
+		if (!config_has_init(config) && strlen(path) > CONFIG_SHARE_TAG_BYTES - 1 + 1)
 			return err_set(err, EINVAL,
 				"share '%.80s': without a command it is a tag, of %d bytes at most",
 				path, CONFIG_SHARE_TAG_BYTES - 1);

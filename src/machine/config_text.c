@@ -326,6 +326,7 @@ static const struct key keys[CONFIG_KEY_COUNT] = {
 		config_cleared_switch_show, NULL},
 	[CONFIG_KEY_ROOT] = {0, config_root_set, config_root_show, NULL},
 	[CONFIG_KEY_SCRIPT] = {FIELD(script_path), config_path_set, config_string_show, NULL},
+	[CONFIG_KEY_SERVE] = {FIELD(serve), config_switch_set, config_switch_show, NULL},
 	[CONFIG_KEY_MODULES] = {FIELD(modules_path), config_path_set, config_string_show, NULL},
 	[CONFIG_KEY_ENV] = {0, config_env_set, NULL, config_env_show},
 	[CONFIG_KEY_PASS_ENV] = {0, config_pass_env_set, show_nothing, NULL},

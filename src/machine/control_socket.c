@@ -19,6 +19,27 @@ static void leave(struct control_socket *control)
 	control->events.gone(control->events.owner);
 }
 
+/* The descriptor goes with the first byte. */
+static ssize_t send_bytes(struct control_socket *control, const struct text *line)
+{
+	_Alignas(struct cmsghdr) char control_bytes[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {line->data, line->length};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (control->passed >= 0) {
+		struct cmsghdr *header;
+
+		message.msg_control = control_bytes;
+		message.msg_controllen = sizeof(control_bytes);
+		header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &control->passed, sizeof(int));
+	}
+	return sendmsg(control->source.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Whole lines or none; a peer that has let the socket's buffer fill up is not there. O_NONBLOCK
  * would be the other side's as well, were the socket a duplicate. */
 static void send_line(struct control_socket *control, struct text *line)
@@ -35,7 +56,7 @@ static void send_line(struct control_socket *control, struct text *line)
 		leave(control);
 		return;
 	}
-	count = send(control->source.fd, line->data, line->length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	count = send_bytes(control, line);
 	if (count != (ssize_t)line->length)
 		leave(control);
 }
@@ -49,6 +70,7 @@ static void answer(struct control_socket *control, size_t length)
 	else
 		control->events.request(control->events.owner, control->line, &text);
 	send_line(control, &text);
+	fd_close(&control->passed);
 }
 
 static void take_lines(struct control_socket *control)
@@ -132,6 +154,7 @@ int control_socket_init(struct control_socket *control, struct loop *loop, int f
 			.ready = peer_ended,
 			.owner = control},
 		.events = *events,
+		.passed = -1,
 	};
 	r = loop_attach(loop, &control->source);
 	if (r == 0 && control->peer.fd >= 0)
@@ -162,6 +185,11 @@ void control_socket_say(struct control_socket *control, const char *line)
 		return;
 	text_add(&text, line);
 	send_line(control, &text);
+}
+
+void control_socket_pass(struct control_socket *control, int fd)
+{
+	control->passed = fd;
 }
 
 void control_refuse(struct text *ret_answer, int code, const char *sentence)

@@ -29,6 +29,7 @@ struct control_socket {
 	struct loop_source peer; /* the process that made the socket, fd -1: not known */
 	struct control_events events;
 	bool is_gone;
+	int passed; /* goes with the answer that is being made; -1: none */
 	size_t length;
 	char line[CONTROL_LINE_BYTES_MAX];
 };
@@ -41,6 +42,10 @@ void control_socket_fini(struct control_socket *control);
 
 /* A line that nobody has asked for. Nothing without a socket, or when nobody is there. */
 void control_socket_say(struct control_socket *control, const char *line);
+
+/* While a request is being answered, once: its answer takes the descriptor, which becomes
+ * control's, along. */
+void control_socket_pass(struct control_socket *control, int fd);
 
 /* An error's line as the answer. */
 void control_refuse(struct text *ret_answer, int code, const char *sentence);

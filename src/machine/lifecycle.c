@@ -108,29 +108,40 @@ static void look_for_delivery(void *owner)
 		machine->delivery_wait_ns *= 2;
 }
 
+static void command_not_executed(struct machine *machine, int code)
+{
+	const char *reason = strerrordesc_np(code);
+	bool is_missing = code == ENOENT || code == ENOTDIR;
+
+	if (machine->config->serve)
+		return;
+	(void)err_set(&machine->end_sentence, 0, "%.200s: %s, in the guest",
+		machine->config->command.list[0],
+		code == ENOENT ? "not found"
+		: reason       ? reason
+			       : "it cannot be executed");
+	end_command(machine, is_missing ? EXIT_STATUS_NOT_FOUND : EXIT_STATUS_CANNOT_EXECUTE);
+}
+
 static void command_said(struct machine *machine, enum command_event event, uint32_t value)
 {
-	const char *name = machine->config->command.list[0];
-	const char *reason = strerrordesc_np((int)value);
-
 	switch (event) {
 	case COMMAND_STARTED:
 		machine->command_runs = true;
+		if (machine->config->serve)
+			machine_control_serving(machine);
 		break;
 	case COMMAND_EXITED:
-		end_command(machine, (int)value);
+		end_command(machine, machine->config->serve && machine->signal
+					     ? EXIT_STATUS_SIGNAL + machine->signal
+					     : (int)value);
 		break;
 	case COMMAND_NOT_EXECUTED:
-		(void)err_set(&machine->end_sentence, 0, "%.200s: %s, in the guest", name,
-			value == ENOENT ? "not found"
-			: reason        ? reason
-					: "it cannot be executed");
-		end_command(machine, value == ENOENT || value == ENOTDIR
-					     ? EXIT_STATUS_NOT_FOUND
-					     : EXIT_STATUS_CANNOT_EXECUTE);
+		command_not_executed(machine, (int)value);
 		break;
 	case COMMAND_FAILED:
-		(void)err_set(&machine->end_sentence, 0, "the guest could not run the command: %s",
+		(void)err_set(&machine->end_sentence, 0, "the guest could not %s: %s",
+			machine->config->serve ? "serve" : "run the command",
 			machine_command_sentence(machine->command));
 		end_with(machine, EXIT_STATUS_NEVER_STARTED);
 		break;
@@ -144,6 +155,10 @@ static void command_guest_gone(struct machine *machine)
 		return; /* the rest of its output is on its way */
 	if (machine->signal) {
 		end_with(machine, EXIT_STATUS_SIGNAL + machine->signal);
+		return;
+	}
+	if (machine->config->serve && machine->command_runs) {
+		end_with(machine, EXIT_STATUS_POWER_OFF);
 		return;
 	}
 	(void)err_set(&machine->end_sentence, 0, "the guest powered off before the command %s",
@@ -296,10 +311,10 @@ static void signal_received(void *owner, int signal)
 	if (first)
 		machine->signal = signal;
 	/* The command decides what becomes of it, as it would in a shell; SIGINT may be nothing to
-	 * it. */
+	 * it. An init that serves ends. */
 	if (first && machine->command_runs) {
 		machine_ports_say(machine_virtio_ports(machine->virtio), "signal %d\n", signal);
-		if (machine->config->grace_ns && signal != SIGINT)
+		if (machine->config->grace_ns && (signal != SIGINT || machine->config->serve))
 			loop_timer_arm(
 				&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
 		return;

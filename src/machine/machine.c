@@ -205,7 +205,7 @@ static int open_files(struct machine *machine, struct err *err)
 			&machine->initrd, err);
 	if (r < 0)
 		return r;
-	if (config->command.count) {
+	if (config_has_init(config)) {
 		r = machine_command_create(machine, &machine->command, err);
 		if (r < 0)
 			return r;

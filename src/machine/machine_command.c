@@ -94,7 +94,7 @@ int machine_command_create(
 	command->machine = machine;
 	command->control = (struct command_control){.report = report, .owner = command};
 	/* With one of them somewhere else, bytes are to pass as they are. */
-	command->has_tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	command->has_tty = !machine->config->serve && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	r = command_initrd_create(
 		machine->config, &machine->kernel, command->has_tty, &machine->initrd, err);
 	if (r < 0) {

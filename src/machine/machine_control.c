@@ -4,7 +4,9 @@
  */
 #include "clock.h"
 #include "exit_status.h"
+#include "fd.h"
 #include "machine_internal.h"
+#include "machine_ports.h"
 #include "machine_virtio.h"
 #include "parse.h"
 
@@ -14,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define PROTOCOL_VERSION 1
 
@@ -73,6 +76,12 @@ static void resume_guest(struct machine *machine, struct text *answer)
 
 static void press_power_button(struct machine *machine, struct text *answer)
 {
+	if (machine->config->serve && machine->command_runs) {
+		/* As good as the button, which its kernel may have no driver for. */
+		machine_ports_say(machine_virtio_ports(machine->virtio), "signal %d\n", SIGTERM);
+		text_add(answer, "ok");
+		return;
+	}
 	if (!acpi_pm_power_button_is_enabled(&machine->power)) {
 		control_refuse(answer, ENODEV, "nobody in the guest listens to the power button");
 		return;
@@ -118,32 +127,66 @@ static void set_link(struct machine *machine, const char *arguments, struct text
 	text_add(answer, "ok");
 }
 
+/* A connection to a port of the guest's: a socket of its own, by which nobody else comes in. */
+static void connect_vsock(struct machine *machine, const char *port_text, struct text *answer)
+{
+	int ends[2] = {-1, -1};
+	uint64_t port;
+	int r = parse_u64(port_text, UINT32_MAX - 1, &port);
+
+	if (r < 0) {
+		control_refuse(answer, EINVAL, "the port is no number from 0 to 4294967294");
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+		control_refuse(answer, errno, "there is no socket to be had");
+		return;
+	}
+	r = machine_virtio_connect_vsock(machine->virtio, (uint32_t)port, ends[0]);
+	if (r < 0) {
+		fd_close(&ends[1]);
+		control_refuse(answer, r,
+			r == -ENOSPC ? "there are as many connections as there may be"
+				     : "the guest has no virtio socket, or no driver for it");
+		return;
+	}
+	control_socket_pass(&machine->control, ends[1]);
+	text_add(answer, "ok");
+}
+
 static void request(void *owner, const char *line, struct text *answer)
 {
-	static const char link_word[] = "link ";
 	static const struct {
 		const char *word;
 		void (*obey)(struct machine *machine, struct text *answer);
+		/* Of a word that has more behind it, which is what it gets. */
+		void (*obey_with)(
+			struct machine *machine, const char *arguments, struct text *answer);
 	} requests[] = {
-		{"hello", say_hello},
-		{"state", say_state},
-		{"pause", pause_guest},
-		{"resume", resume_guest},
-		{"power-button", press_power_button},
-		{"stop", stop_guest},
-		{"kill", kill_guest},
+		{"hello", say_hello, NULL},
+		{"state", say_state, NULL},
+		{"pause", pause_guest, NULL},
+		{"resume", resume_guest, NULL},
+		{"power-button", press_power_button, NULL},
+		{"stop", stop_guest, NULL},
+		{"kill", kill_guest, NULL},
+		{"link", NULL, set_link},
+		{"vsock", NULL, connect_vsock},
 	};
+	size_t length = strcspn(line, " ");
 
 	for (size_t i = 0; i < array_size(requests); i++) {
-		if (strcmp(line, requests[i].word) == 0) {
+		if (strlen(requests[i].word) != length ||
+			memcmp(requests[i].word, line, length) != 0 ||
+			(line[length] != 0) != (requests[i].obey_with != NULL))
+			continue;
+		if (requests[i].obey)
 			requests[i].obey(owner, answer);
-			return;
-		}
+		else
+			requests[i].obey_with(owner, line + length + 1, answer);
+		return;
 	}
-	if (strncmp(line, link_word, strlen(link_word)) == 0)
-		set_link(owner, line + strlen(link_word), answer);
-	else
-		control_refuse(answer, ENOSYS, "there is no such request");
+	control_refuse(answer, ENOSYS, "there is no such request");
 }
 
 static void peer_gone(void *owner)
@@ -167,6 +210,11 @@ void machine_control_started(struct machine *machine)
 	if (!machine->is_started)
 		control_socket_say(&machine->control, "event started");
 	machine->is_started = true;
+}
+
+void machine_control_serving(struct machine *machine)
+{
+	control_socket_say(&machine->control, "event serving");
 }
 
 void machine_control_ended(struct machine *machine, int status, const struct err *err)

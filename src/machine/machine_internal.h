@@ -107,6 +107,8 @@ void lifecycle_port_reader_gone(struct machine *machine, unsigned int port);
 /* machine_control.c: the control socket (--control); without one nothing happens. */
 must_check int machine_control_create(struct machine *machine, struct err *err);
 void machine_control_started(struct machine *machine);
+/* The guest takes commands from now on. */
+void machine_control_serving(struct machine *machine);
 /* The last word, with the sentence about the end: the socket is closed. */
 void machine_control_ended(struct machine *machine, int status, const struct err *err);
 

@@ -50,7 +50,7 @@ int machine_io_init(struct machine_io *io, const struct config *config, struct e
 	/* A guest may have hundreds of connections, each of which is watched: on a thread of their
 	 * own they cannot take the place of anything else. */
 	options.name = "sockets";
-	if (r == 0 && config->vsock_path)
+	if (r == 0 && config_has_vsock(config))
 		r = io_thread_create(&options, &io->sockets, err);
 	/* File systems may take their time. */
 	options.name = "files";

@@ -114,7 +114,7 @@ static void add_command_ports(struct machine_ports *ports)
 
 	if (machine_command_has_tty(command)) {
 		(void)add_command_port(ports, "hull.tty", CONSOLE_STDIO);
-	} else {
+	} else if (!ports->machine->config->serve) {
 		(void)add_command_port(ports, "hull.stdin", CONSOLE_INPUT);
 		(void)add_command_port(ports, "hull.stdout", CONSOLE_OUTPUT);
 		add_command_port(ports, "hull.stderr", CONSOLE_OUTPUT)

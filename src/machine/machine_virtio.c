@@ -5,6 +5,7 @@
  */
 #include "machine_virtio.h"
 
+#include "fd.h"
 #include "log.h"
 #include "machine_disk.h"
 #include "machine_internal.h"
@@ -422,7 +423,7 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = add_net(virtio, i, err);
 	if (r == 0 && config->rng)
 		r = add_rng(virtio, err);
-	if (r == 0 && config->vsock_path)
+	if (r == 0 && config_has_vsock(config))
 		r = add_vsock(virtio, err);
 	for (unsigned int i = 0; r == 0 && i < config->share_count; i++)
 		r = add_share(virtio, i, err);
@@ -552,6 +553,15 @@ int machine_virtio_set_link(struct machine_virtio *virtio, unsigned int number, 
 		machine_net_set_link(net, up);
 		return 0;
 	}
+	return -ENODEV;
+}
+
+int machine_virtio_connect_vsock(struct machine_virtio *virtio, uint32_t guest_port, int fd)
+{
+	for (unsigned int i = 0; virtio && i < virtio->slot_count; i++)
+		if (virtio->slots[i]->vsock)
+			return machine_vsock_connect(virtio->slots[i]->vsock, guest_port, fd);
+	fd_close(&fd);
 	return -ENODEV;
 }
 

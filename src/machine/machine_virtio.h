@@ -10,6 +10,7 @@
 #include "err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct machine;
 struct machine_virtio;
@@ -33,6 +34,11 @@ struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio);
 
 /* Plugs the number-th NIC's cable in, or pulls it: 0, or -ENODEV. */
 must_check int machine_virtio_set_link(struct machine_virtio *virtio, unsigned int number, bool up);
+
+/* A client of the socket device, for that port of the guest's, with what virtio_vsock.h says about
+ * it. fd: a stream socket, owned from now on. virtio may be NULL. */
+must_check int machine_virtio_connect_vsock(
+	struct machine_virtio *virtio, uint32_t guest_port, int fd);
 
 /* After the vCPUs have stopped: what the guest has written reaches its readers. */
 void machine_virtio_finish(struct machine_virtio *virtio);

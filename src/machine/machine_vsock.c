@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 struct machine_vsock {
-	const char *path; /* the config's */
+	const char *path; /* the config's; NULL: there is no listener */
 	struct host_socket listener;
 	struct virtio_device *device; /* owned */
 };
@@ -33,7 +33,8 @@ int machine_vsock_create(const struct machine *machine, const char *name,
 	if (!vsock)
 		return err_set_errno(err, ENOMEM, "%s", name);
 	vsock->path = config->vsock_path;
-	r = host_socket_listen(vsock->path, SOMAXCONN, &vsock->listener, err);
+	vsock->listener.fd = -1;
+	r = vsock->path ? host_socket_listen(vsock->path, SOMAXCONN, &vsock->listener, err) : 0;
 	if (r < 0) {
 		free(vsock);
 		return err_prefix(err, r, "--vsock %s", config->vsock_path);
@@ -54,12 +55,18 @@ struct virtio_device *machine_vsock_device(struct machine_vsock *vsock)
 	return vsock->device;
 }
 
+int machine_vsock_connect(struct machine_vsock *vsock, uint32_t guest_port, int fd)
+{
+	return virtio_vsock_connect(vsock->device, guest_port, fd);
+}
+
 void machine_vsock_destroy(struct machine_vsock *vsock)
 {
 	if (!vsock)
 		return;
 	if (vsock->device)
 		vsock->device->ops->destroy(vsock->device);
-	host_socket_close(vsock->path, &vsock->listener);
+	if (vsock->path)
+		host_socket_close(vsock->path, &vsock->listener);
 	free(vsock);
 }

@@ -1,5 +1,5 @@
 /*
- * The socket device of a machine and the socket by which the host comes in.
+ * The socket device of a machine and, with a path, the socket by which the host comes in.
  *
  * Main thread.
  */
@@ -18,6 +18,9 @@ must_check int machine_vsock_create(const struct machine *machine, const char *n
 	struct machine_vsock **ret_vsock, struct err *err);
 
 struct virtio_device *machine_vsock_device(struct machine_vsock *vsock);
+
+/* See machine_virtio.h. */
+must_check int machine_vsock_connect(struct machine_vsock *vsock, uint32_t guest_port, int fd);
 
 /* The device too: its transport is gone already. NULL is accepted. */
 void machine_vsock_destroy(struct machine_vsock *vsock);

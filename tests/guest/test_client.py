@@ -23,6 +23,40 @@ import hull  # noqa: E402
 PROBE = FIRMWARE / "probe"
 PASSED = 33  # (16 << 1) | 1
 PATIENCE = 60
+# In the place of hull: each connection is one to a guest that gives an input back, with a status.
+SERVER = """#!/usr/bin/env python3
+import re, socket, struct, sys, time
+control = socket.socket(fileno=int(re.match("--control=([0-9]+)", sys.argv[2])[1]))
+control.sendall(b"event started\\nevent serving\\n")
+def frame(kind, payload=b""):
+    return kind + struct.pack("<I", len(payload)) + payload
+while control.recv(100):
+    ours, theirs = socket.socketpair()
+    socket.send_fds(control, [b"ok\\n"], [theirs.fileno()])
+    theirs.close()
+    ours.sendall(b"OK 1\\n")
+    stream, words, given = ours.makefile("rb"), [], b""
+    while True:
+        kind, length = struct.unpack("<cI", stream.read(5))
+        payload = stream.read(length)
+        if kind != b"i":
+            words.append(kind + payload)
+        else:
+            given += payload
+            words[0][:1] == b"a" and ours.sendall(frame(b"t", struct.pack("<I", len(payload))))
+        if kind in b".r":
+            break
+    if words[0][:1] == b"r":
+        ours.sendall(frame(b"m", struct.pack("<I", 0o640)) + frame(b"o", given or b"file") + frame(b"!"))
+    elif words[0][:1] == b"w":
+        ours.sendall(frame(b"!") if words[0].endswith(b"/there") else
+                     frame(b"f", struct.pack("<I", 2) + b"nowhere"))
+    elif words[0] == b"ahang":
+        time.sleep(60)
+    else:
+        ours.sendall(frame(b"o", given) + frame(b"e", repr(words).encode()) +
+                     frame(b"s", struct.pack("<I", 9 if words[0] == b"akill" else 0x300)))
+"""
 # A harness that starts a VM, says so and stays; with a child that has inherited all it could.
 HARNESS = """
 import os, sys, time
@@ -160,6 +194,48 @@ class Client(unittest.TestCase):
         self.assertEqual(statuses, [PASSED] * 20)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
         self.assertFalse(children_of(os.getpid()), "a VM was left behind")
+
+    def test_serves(self):
+        with tempfile.TemporaryDirectory() as directory:
+            server, path = Path(directory, "server"), Path(directory, "file")
+            server.write_text(SERVER)
+            server.chmod(0o755)
+            os.environ["HULL_BINARY"] = str(server)
+            try:
+                vm = hull.VM(serve=True)
+            finally:
+                os.environ["HULL_BINARY"] = sys.argv[1]
+            with vm:
+                vm.wait_ready(PATIENCE)
+                result = vm.run(["make", "it"], input=b"in" * 20000, env={"A": "b"}, cwd="/usr",
+                                user=(1, 2))
+                self.assertEqual((result.status, result.signal), (3, None))
+                self.assertEqual(result.stdout, b"in" * 20000)
+                for word in (b"'amake'", b"'ait'", b"'vA=b'", b"'d/usr'",
+                             rb"u\x01\x00\x00\x00\x02\x00\x00\x00"):
+                    self.assertIn(word, result.stderr)
+                self.assertEqual(vm.run(["kill"]).signal, 9)
+                with self.assertRaises(hull.HullError):
+                    vm.run(["false"]).check()
+                with self.assertRaises(ValueError):
+                    vm.run(["a\0b"])
+                vm.copy_out("/f", path)
+                self.assertEqual(path.read_text(), "file")
+                self.assertEqual(path.stat().st_mode & 0o777, 0o640)
+                vm.copy_in(path, "/there")
+                with self.assertRaises(hull.HullError) as caught:
+                    vm.copy_in(path, "/elsewhere")
+                self.assertEqual(caught.exception.code, 2)
+                self.assertIn("nowhere", str(caught.exception))
+                with self.assertRaises(hull.HullTimeout):
+                    vm.run(["hang"], timeout=0.3)
+            self.assertEqual(sorted(os.listdir(directory)), ["file", "server"])
+
+    def test_does_not_serve(self):
+        with hull.VM("-k", PROBE, "-p", "probe.only=hypervisor end=spin") as vm:
+            with self.assertRaises(hull.HullTimeout) as caught:
+                vm.run(["true"], timeout=0.2)
+            self.assertIn("--serve", str(caught.exception))
 
     def outlives(self, *more):
         harness = subprocess.Popen([sys.executable, "-c", HARNESS, sys.argv[4], PROBE, *more],

@@ -3,7 +3,8 @@
 that end in the midst of it.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, the program vsock_tool, libhull, the example boot_test, then names of cases (all of them by default).
+argv: the hull program, the program vsock_tool, libhull, the example boot_test, the program serve_tool, then names of cases
+(all of them by default).
 """
 
 import os
@@ -285,6 +286,18 @@ printed "$(uname -r)
 (. $scratch/shares) >$out 2>$errors </dev/null; silent
 printed results
 """,
+    # Commands and files of libhull's in a guest that goes on.
+    "serve": """
+. $(dirname $0)/command_case.sh
+export HULL_BINARY=$HULL LD_LIBRARY_PATH=$FILES
+served="/tmp/place --serve --timeout 200s $KERNEL --root $ROOT --console null"
+$FILES/serve_tool check $served >$out 2>$errors || report "serve_tool failed"
+# Whatever it is doing, nothing is left of a harness that is killed.
+$FILES/serve_tool hang $served >$out 2>$errors & harness=$!
+until grep -q hangs $out; do sleep 0.2; kill -0 $harness || report "it does not hang"; done
+kill -9 $harness
+i=0; while ps | grep -v grep | grep -q 'hull run'; do sleep 0.2; i=$((i + 1)); [ $i -lt 100 ] || report "$(ps)"; done
+""",
     # libhull's example and the shell's, as they stand.
     "examples": """
 . $(dirname $0)/command_case.sh
@@ -292,7 +305,10 @@ mkdir -p $scratch/boot $scratch/lib/modules
 ln -s $FILES/kernel $scratch/boot/vmlinuz
 ln -s $FILES/modules $scratch/lib/modules/$(cat $FILES/version)
 export HULL_BINARY=$HULL KERNEL=$scratch/boot/vmlinuz
-LD_LIBRARY_PATH=$FILES $FILES/boot_test >$out 2>$errors || report "boot_test failed"
+cd $scratch
+ROOT=$ROOT LD_LIBRARY_PATH=$FILES $FILES/boot_test >$out 2>$errors || report "boot_test failed"
+[ "$(cat name)" = Linux ] || report "the guest's name is '$(cat name)'"
+cd /
 ROOT=$ROOT SECONDS_MAX=240 sh $FILES/boot.sh >$out 2>$errors || report "boot.sh failed"
 printed "boot.sh: the kernel boots"
 """,
@@ -325,22 +341,23 @@ def make_root(image, scratch, vsock_tool):
     shutil.rmtree(tree)
 
 
-def prepare(files, disks, vsock_tool, library, example):
+def prepare(files, disks, vsock_tool, library, *programs):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
     put_modules(files / "modules")
     (files / "version").write_text(Path(found["modules"]).name)
-    for path in (vsock_tool, example, ROOT / "examples/boot.sh"):
+    for path in (vsock_tool, *programs, ROOT / "examples/boot.sh"):
         shutil.copy(path, files)
     shutil.copy(library, files / "libhull.so.0")
     make_root(disks / "command-root", files, vsock_tool)
 
 
-def main(hull, vsock_tool, library, example, *wanted):
+def main(hull, vsock_tool, library, example, serve_tool, *wanted):
     programs = [program(name) for name in HOST_PROGRAMS]
     return Suite(hull, CASES, len(CASES), wanted, programs, ("ext4",), ("libcmocka.so.0",),
                  case_seconds=CASE_SECONDS).run(
-        lambda files, disks: prepare(files, disks, vsock_tool, library, example))
+        lambda files, disks: prepare(files, disks, vsock_tool, library, example,
+                                     serve_tool))
 
 
 if __name__ == "__main__":

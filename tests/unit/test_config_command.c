@@ -168,6 +168,46 @@ static void a_script_comes_before_its_arguments(void **state)
 	config_fini(&config);
 }
 
+static void a_guest_that_serves_has_no_command(void **state)
+{
+	static const enum config_key others[] = {CONFIG_KEY_NONE, CONFIG_KEY_SCRIPT};
+
+	(void)state;
+	for (size_t i = 0; i < array_size(others); i++) {
+		struct config config = make_config();
+		struct err err = {0};
+
+		assert_int_equal(config_set(&config, CONFIG_KEY_SERVE, NULL, NULL), 0);
+		if (others[i] == CONFIG_KEY_NONE)
+			set_command(&config);
+		else
+			assert_int_equal(config_set(&config, others[i], "test.sh", NULL), 0);
+		assert_int_equal(config_validate(&config, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "--serve"));
+		config_fini(&config);
+	}
+}
+
+/* Its console stays where it is, and it has sockets without a path. */
+static void a_guest_that_serves(void **state)
+{
+	struct config config = make_config();
+
+	(void)state;
+	assert_int_equal(config_set(&config, CONFIG_KEY_SERVE, NULL, NULL), 0);
+	assert_int_equal(config_set(&config, CONFIG_KEY_ROOT, "root.img", NULL), 0);
+	assert_int_equal(config_set(&config, CONFIG_KEY_ENV, "A=b", NULL), 0);
+	assert_int_equal(config_validate(&config, NULL), 0);
+	assert_int_equal(config.command.count, 0);
+	assert_int_equal(config.console, CONFIG_CONSOLE_STDIO);
+	assert_true(config_has_init(&config));
+	assert_true(config_has_vsock(&config));
+	assert_true(config_has_ports(&config));
+	assert_int_equal(config.vsock_cid, 3);
+	assert_int_equal(config_virtio_count(&config), 3);
+	config_fini(&config);
+}
+
 static void what_does_not_go_together(void **state)
 {
 	static const struct {
@@ -279,6 +319,8 @@ int main(void)
 		cmocka_unit_test(a_root_is_the_last_disk),
 		cmocka_unit_test(a_root_alone_gets_a_shell),
 		cmocka_unit_test(a_script_comes_before_its_arguments),
+		cmocka_unit_test(a_guest_that_serves_has_no_command),
+		cmocka_unit_test(a_guest_that_serves),
 		cmocka_unit_test(what_does_not_go_together),
 		cmocka_unit_test(a_command_has_an_end),
 	};

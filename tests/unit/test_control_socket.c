@@ -15,6 +15,7 @@ struct scene {
 	struct loop loop;
 	struct control_socket control;
 	int peer;
+	int passed;
 	unsigned int requests, gone;
 };
 
@@ -27,6 +28,8 @@ static void echo(void *owner, const char *line, struct text *answer)
 		control_refuse(answer, -ENOSYS, "no\nway");
 	else
 		text_addf(answer, "ok %s", line);
+	if (strcmp(line, "pass") == 0)
+		control_socket_pass(&scene->control, dup(scene->passed));
 }
 
 static void count_gone(void *owner)
@@ -94,6 +97,45 @@ static void requests_are_answered(void **state)
 	control_socket_say(&scene->control, "event started");
 	expect(scene, "event started\n");
 	assert_int_equal(scene->gone, 0);
+}
+
+/* -1: none. */
+static int receive_fd(struct scene *scene)
+{
+	_Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int))];
+	char bytes[64];
+	struct iovec iov = {bytes, sizeof(bytes)};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = space,
+		.msg_controllen = sizeof(space)};
+	int fd;
+
+	assert_true(recvmsg(scene->peer, &message, MSG_DONTWAIT) > 0);
+	if (!CMSG_FIRSTHDR(&message))
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	return fd;
+}
+
+static void descriptors_go_with_their_answer(void **state)
+{
+	struct scene *scene = *state;
+	int ends[2], fd;
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	scene->passed = ends[1];
+	say(scene, "pass\n");
+	fd = receive_fd(scene);
+	assert_true(fd >= 0);
+	(void)close(ends[1]);
+	say(scene, "next\n");
+	assert_int_equal(receive_fd(scene), -1);
+	/* Nobody else has it. */
+	(void)close(fd);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	(void)close(ends[0]);
 }
 
 static void nul_is_refused(void **state)
@@ -234,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests_are_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(descriptors_go_with_their_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(nul_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_line_ends_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer_goes, setup, teardown),

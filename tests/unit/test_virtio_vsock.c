@@ -4,6 +4,7 @@
 #include "virtio_vsock.h"
 #include "vsock_packet.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -252,6 +253,45 @@ static void client_connects(void **state)
 	finish(&fixture);
 }
 
+/* A client that comes by itself, to a device without a path. */
+static void passed_client_connects(void **state)
+{
+	struct virtio_vsock_options options = {
+		.name = "vsock", .guest_cid = GUEST_CID, .read_clock = read_now, .listener = -1};
+	struct fixture fixture = {.io.room = UINT32_MAX};
+	struct vsock_header header;
+	char bytes[64], expected[64];
+	int ends[2];
+
+	(void)state;
+	options.io_thread = &fixture.io;
+	assert_int_equal(virtio_vsock_create(&options, &fixture.device, NULL), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(virtio_vsock_connect(fixture.device, 77, ends[0]), -ENODEV);
+	assert_int_equal(read(ends[1], bytes, sizeof(bytes)), 0);
+	(void)close(ends[1]);
+	fake_activate(fixture.device, 0);
+	offer(&fixture, 16, 4096);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(virtio_vsock_connect(fixture.device, 77, ends[0]), 0);
+	run_polls();
+	(void)expect(&fixture, VSOCK_OP_REQUEST, &header);
+	assert_int_equal(header.destination_port, 77);
+	(void)snprintf(expected, sizeof(expected), "OK %u\n", header.source_port);
+	header = packet(VSOCK_OP_RESPONSE, 77, header.source_port);
+	send_packet(&fixture, &header, NULL, 0);
+	assert_int_equal(read(ends[1], bytes, sizeof(bytes)), strlen(expected));
+	assert_memory_equal(bytes, expected, strlen(expected));
+	/* The guest reaches nobody. */
+	send_op(&fixture, VSOCK_OP_REQUEST, 52);
+	(void)expect(&fixture, VSOCK_OP_RST, &header);
+	fake_reset(fixture.device);
+	assert_int_equal(poll_count, 0);
+	assert_int_equal(read(ends[1], bytes, sizeof(bytes)), 0);
+	(void)close(ends[1]);
+	fixture.device->ops->destroy(fixture.device);
+}
+
 static void bad_lines_end_the_client(void **state)
 {
 	static const char *const lines[] = {"\n", "CONNECT\n", "CONNECT \n", "CONNECT x\n",
@@ -491,6 +531,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(guest_connects),
 		cmocka_unit_test(client_connects),
+		cmocka_unit_test(passed_client_connects),
 		cmocka_unit_test(bad_lines_end_the_client),
 		cmocka_unit_test(silence_times_out),
 		cmocka_unit_test(ignored_credit_is_reset),

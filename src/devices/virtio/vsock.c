@@ -205,7 +205,8 @@ void vsock_arm_timer(struct virtio_vsock *vsock)
 
 static void listen_for_clients(struct virtio_vsock *vsock)
 {
-	io_poll_start(vsock->device.io_thread, &vsock->listener);
+	if (vsock->listener.fd >= 0)
+		io_poll_start(vsock->device.io_thread, &vsock->listener);
 }
 
 static void timer_expired(struct io_timer *timer)
@@ -237,6 +238,35 @@ static void client_waits(struct io_poll *poll, short revents)
 		listen_for_clients(vsock);
 	vsock_arm_timer(vsock);
 	vsock_run(vsock); /* some may just have timed out */
+}
+
+struct call {
+	struct virtio_vsock *vsock;
+	uint32_t guest_port;
+	int fd, result;
+};
+
+static void connect_client(void *context)
+{
+	struct call *call = context;
+	struct virtio_vsock *vsock = call->vsock;
+
+	if (!vsock->active) {
+		fd_close(&call->fd);
+		call->result = -ENODEV;
+		return;
+	}
+	call->result = vsock_client_connect(vsock, call->guest_port, call->fd);
+	vsock_arm_timer(vsock);
+	vsock_run(vsock);
+}
+
+int virtio_vsock_connect(struct virtio_device *device, uint32_t guest_port, int fd)
+{
+	struct call call = {container_of(device, struct virtio_vsock, device), guest_port, fd, 0};
+
+	io_thread_call(device->io_thread, connect_client, &call);
+	return call.result;
 }
 
 static int vsock_activate(struct virtio_device *device)
@@ -320,7 +350,8 @@ static void init(struct virtio_vsock *vsock, const struct virtio_vsock_options *
 	};
 	vsock->guest_cid = options->guest_cid;
 	vsock->address.sun_family = AF_UNIX;
-	memcpy(vsock->address.sun_path, options->path, strlen(options->path) + 1);
+	if (options->path)
+		memcpy(vsock->address.sun_path, options->path, strlen(options->path) + 1);
 	vsock->read_clock = options->read_clock ? options->read_clock : clock_monotonic_ns;
 	vsock->listener = (struct io_poll){
 		.fd = options->listener, .events = POLLIN, .ready = client_waits, .owner = vsock};
@@ -334,7 +365,7 @@ int virtio_vsock_create(const struct virtio_vsock_options *options,
 	struct virtio_vsock *vsock;
 	int r;
 
-	if (strlen(options->path) + PORT_BYTES > sizeof(vsock->address.sun_path))
+	if (options->path && strlen(options->path) + PORT_BYTES > sizeof(vsock->address.sun_path))
 		return err_set(err, ENAMETOOLONG, "%s: %s: too long for the path of a socket",
 			options->name, options->path);
 	vsock = calloc(1, sizeof(*vsock));

@@ -73,6 +73,14 @@ static uint32_t choose_host_port(struct virtio_vsock *vsock, uint32_t guest_port
 	return port;
 }
 
+static void request(struct vsock_connection *connection, uint32_t guest_port)
+{
+	vsock_connection_know(
+		connection, guest_port, choose_host_port(connection->vsock, guest_port));
+	connection->state = VSOCK_REQUESTED;
+	connection->answer_op = VSOCK_OP_REQUEST;
+}
+
 void vsock_client_ready(struct vsock_connection *connection)
 {
 	int r = read_line(connection);
@@ -83,9 +91,7 @@ void vsock_client_ready(struct vsock_connection *connection)
 	if (r < 0) {
 		vsock_connection_release(connection); /* the guest does not know of it */
 	} else if (r > 0) {
-		vsock_connection_know(connection, port, choose_host_port(connection->vsock, port));
-		connection->state = VSOCK_REQUESTED;
-		connection->answer_op = VSOCK_OP_REQUEST;
+		request(connection, port);
 	}
 }
 
@@ -112,4 +118,18 @@ void vsock_client(struct virtio_vsock *vsock, int fd)
 	connection->state = VSOCK_GREETING;
 	connection->deadline_ns = vsock->read_clock() + TIMEOUT_NS;
 	vsock_connection_settle(connection);
+}
+
+int vsock_client_connect(struct virtio_vsock *vsock, uint32_t guest_port, int fd)
+{
+	struct vsock_connection *connection = vsock_connection_take(vsock, fd);
+
+	if (!connection) {
+		fd_close(&fd);
+		return -ENOSPC;
+	}
+	connection->deadline_ns = vsock->read_clock() + TIMEOUT_NS;
+	request(connection, guest_port);
+	vsock_connection_settle(connection);
+	return 0;
 }

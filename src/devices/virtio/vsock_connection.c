@@ -275,7 +275,7 @@ void vsock_connection_request(struct virtio_vsock *vsock, const struct vsock_hea
 	struct vsock_connection *connection;
 	int fd = -ENOSPC;
 
-	if (!TAILQ_EMPTY(&vsock->free))
+	if (vsock->address.sun_path[0] && !TAILQ_EMPTY(&vsock->free))
 		fd = connect_host(vsock, header->destination_port);
 	if (fd < 0) {
 		vsock_add_reset(vsock, header->source_port, header->destination_port, header->type);

@@ -70,7 +70,7 @@ struct virtio_vsock {
 	struct virtio_device device;
 	/* [const] */
 	uint64_t guest_cid;
-	struct sockaddr_un address; /* without port */
+	struct sockaddr_un address; /* without port; empty: there is none */
 	uint64_t (*read_clock)(void);
 	uint8_t *buffers; /* of all connections; pages come when used */
 	/* [io] */
@@ -117,6 +117,8 @@ uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns);
 
 /* vsock_client.c: somebody has come; has written; is let in. */
 void vsock_client(struct virtio_vsock *vsock, int fd);
+/* One whose port is known; -ENOSPC. */
+int vsock_client_connect(struct virtio_vsock *vsock, uint32_t guest_port, int fd);
 void vsock_client_ready(struct vsock_connection *connection);
 void vsock_client_accepted(struct vsock_connection *connection);
 
