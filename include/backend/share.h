@@ -33,6 +33,10 @@ void share_close(struct share *share); /* NULL is accepted */
 /* Only the root is known any more, and no handle. */
 void share_reset(struct share *share);
 
+/* From now on the calling thread opens, makes and removes nothing but what these shares have in
+ * them, whatever share.h does. -EOPNOTSUPP: the kernel cannot do it, and nothing has changed. */
+must_check int share_fence(struct share *const *shares, unsigned int count);
+
 struct share_entry {
 	uint64_t node;
 	uint64_t generation;

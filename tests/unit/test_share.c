@@ -303,6 +303,56 @@ static void races_reach_nothing(void **state)
 	finish(&fixture);
 }
 
+struct fenced {
+	const struct fixture *fixture;
+	int result;
+};
+
+/* The share on a thread behind its fence: all of it works, and nothing else can be opened. */
+static void *work_fenced(void *context)
+{
+	struct fenced *fenced = context;
+	struct share *share = fenced->fixture->share;
+	struct share_entry directory, entry;
+	uint64_t handle;
+
+	fenced->result = share_fence(&share, 1);
+	if (fenced->result < 0)
+		return NULL;
+	assert_int_equal(open("/etc/passwd", O_RDONLY | O_CLOEXEC), -1);
+	assert_int_equal(openat(fenced->fixture->host, "out/secret", O_RDONLY | O_CLOEXEC), -1);
+	assert_int_equal(mkdirat(fenced->fixture->host, "out/new", 0700), -1);
+	assert_int_equal(share_lookup(share, SHARE_ROOT, "d", &directory), 0);
+	assert_int_equal(
+		share_create(share, directory.node, "a", 0644, O_RDWR, &nobody, &entry, &handle),
+		0);
+	assert_int_equal(share_truncate(share, entry.node, 0, 10), 0);
+	assert_int_equal(share_rename(share, directory.node, "a", SHARE_ROOT, "b", 0), 0);
+	assert_int_equal(share_link(share, entry.node, directory.node, "c", &entry), 0);
+	assert_int_equal(share_unlink(share, directory.node, "c", false), 0);
+	assert_int_equal(share_unlink(share, SHARE_ROOT, "b", false), 0);
+	assert_int_equal(share_open_node(share, entry.node, false, O_RDWR, &handle), 0);
+	assert_int_equal(
+		share_make(share, SHARE_ROOT, "f", S_IFIFO | 0600, NULL, &nobody, &entry), 0);
+	assert_int_equal(share_open_node(share, SHARE_ROOT, true, 0, &handle), 0);
+	return NULL;
+}
+
+static void a_fence_keeps_the_thread_in(void **state)
+{
+	struct fixture fixture;
+	struct fenced fenced = {.fixture = &fixture};
+	pthread_t thread;
+
+	(void)state;
+	make(&fixture);
+	assert_int_equal(pthread_create(&thread, NULL, work_fenced, &fenced), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(fenced.result == 0 || fenced.result == -EOPNOTSUPP);
+	assert_true(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0); /* this one is not fenced */
+	finish(&fixture);
+}
+
 static void limits_are_errors(void **state)
 {
 	const struct rlimit low = {128, 128};
@@ -351,6 +401,7 @@ int main(void)
 		cmocka_unit_test(refuses_forged_nodes), cmocka_unit_test(opens_files_only),
 		cmocka_unit_test(does_what_files_do), cmocka_unit_test(read_only_stays),
 		cmocka_unit_test(xattrs_are_the_users), cmocka_unit_test(races_reach_nothing),
+		cmocka_unit_test(a_fence_keeps_the_thread_in),
 		cmocka_unit_test(limits_are_errors), /* the last: the limit stays */
 	};
 
