@@ -115,9 +115,9 @@ static void refuses_forged_nodes(void **state)
 	assert_int_equal(find(&fixture, SHARE_ROOT, "file"), node);
 	assert_int_equal(share_lookup(fixture.share, node, "x", &entry), -ENOTDIR);
 	assert_int_equal(share_open_node(fixture.share, node, false, O_RDONLY, &handle), 0);
-	assert_int_equal(share_handle_fd(fixture.share, node, handle, true, NULL), -EBADF);
-	assert_int_equal(share_handle_fd(fixture.share, SHARE_ROOT, handle, false, NULL), -EBADF);
-	assert_int_equal(share_handle_fd(fixture.share, node, handle + 1, false, NULL), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, node, handle, true), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, SHARE_ROOT, handle, false), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, node, handle + 1, false), -EBADF);
 	assert_int_equal(share_release(fixture.share, node, handle), 0);
 	assert_int_equal(share_release(fixture.share, node, handle), -EBADF);
 	assert_int_equal(share_stat(fixture.share, 0, &stat), -ESTALE);
@@ -171,7 +171,6 @@ static void does_what_files_do(void **state)
 	struct share *share;
 	uint64_t handle, other;
 	char bytes[8];
-	bool append;
 	int fd;
 
 	(void)state;
@@ -181,16 +180,15 @@ static void does_what_files_do(void **state)
 				 &entry, &handle),
 		0);
 	assert_int_equal(entry.stat.st_uid, 0);
-	fd = share_handle_fd(share, entry.node, handle, false, &append);
-	assert_true(fd >= 0 && append);
+	fd = share_handle_fd(share, entry.node, handle, false);
+	assert_true(fd >= 0);
 	/* Unlinked and open, with its name another's. */
 	assert_int_equal(pwrite(fd, "bytes", 5, 0), 5);
 	assert_int_equal(share_rename(share, SHARE_ROOT, "file", SHARE_ROOT, "new", 0), 0);
 	assert_true(find(&fixture, SHARE_ROOT, "new") != entry.node);
 	assert_int_equal(share_truncate(share, entry.node, handle, 3), 0);
 	assert_int_equal(share_open_node(share, entry.node, false, O_RDONLY, &other), 0);
-	assert_int_equal(
-		pread(share_handle_fd(share, entry.node, other, false, NULL), bytes, 8, 0), 3);
+	assert_int_equal(pread(share_handle_fd(share, entry.node, other, false), bytes, 8, 0), 3);
 	assert_int_equal(share_stat(share, entry.node, &entry.stat), 0);
 	assert_int_equal(entry.stat.st_nlink, 0);
 	assert_int_equal(entry.stat.st_mode, S_IFREG | 0444);
