@@ -22,19 +22,21 @@ struct hostile_group {
 #define GROUP(name, table) \
 	const struct hostile_group name = {table, sizeof(table) / sizeof((table)[0])}
 
-extern const struct hostile_group chain_group;    /* descriptor chains */
-extern const struct hostile_group indirect_group; /* indirect tables */
-extern const struct hostile_group ring_group;     /* indices, heads, event suppression */
-extern const struct hostile_group queue_group;    /* where queues are and how large */
-extern const struct hostile_group status_group;   /* status and features */
-extern const struct hostile_group register_group; /* registers at every offset and size */
-extern const struct hostile_group request_group;  /* block requests */
-extern const struct hostile_group layout_group;   /* the same request over many descriptors */
-extern const struct hostile_group flight_group;   /* with hundreds of requests in flight */
-extern const struct hostile_group pci_group;      /* configuration space, BARs, MSI-X */
-extern const struct hostile_group net_group;      /* frames and commands of a NIC */
-extern const struct hostile_group socket_group;   /* packets of a socket device */
-extern const struct hostile_group other_group;    /* entropy, console, other disks */
+extern const struct hostile_group chain_group;      /* descriptor chains */
+extern const struct hostile_group indirect_group;   /* indirect tables */
+extern const struct hostile_group ring_group;       /* indices, heads, event suppression */
+extern const struct hostile_group queue_group;      /* where queues are and how large */
+extern const struct hostile_group status_group;     /* status and features */
+extern const struct hostile_group register_group;   /* registers at every offset and size */
+extern const struct hostile_group request_group;    /* block requests */
+extern const struct hostile_group layout_group;     /* the same request over many descriptors */
+extern const struct hostile_group flight_group;     /* with hundreds of requests in flight */
+extern const struct hostile_group pci_group;        /* configuration space, BARs, MSI-X */
+extern const struct hostile_group net_group;        /* frames and commands of a NIC */
+extern const struct hostile_group socket_group;     /* packets of a socket device */
+extern const struct hostile_group share_group;      /* requests of a file system device */
+extern const struct hostile_group share_flow_group; /* more than one of them */
+extern const struct hostile_group other_group;      /* entropy, console, other disks */
 
 /* The first other device of that kind (its queues are up); NULL: none. hostile.c. */
 struct bystander {

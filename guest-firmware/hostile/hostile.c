@@ -32,6 +32,8 @@ static const struct hostile_group *const groups[] = {
 	&pci_group,
 	&net_group,
 	&socket_group,
+	&share_group,
+	&share_flow_group,
 	&other_group,
 };
 
@@ -134,6 +136,8 @@ static const char *missing_device(uint32_t needs, const struct virtio *device)
 		return "network";
 	if ((needs & NEED_SOCKET) && !bystander_find(VIRTIO_SOCKET, false))
 		return "socket";
+	if ((needs & NEED_SHARE) && !bystander_find(VIRTIO_FILE_SYSTEM, false))
+		return "share";
 	if ((needs & NEED_READ_ONLY) && !bystander_find(VIRTIO_BLOCK, true))
 		return "read-only-disk";
 	return NULL;

@@ -27,6 +27,7 @@
 #define NEED_WRITABLE_DISK 0x8000
 #define NEED_NET           0x10000
 #define NEED_SOCKET        0x20000
+#define NEED_SHARE         0x40000
 
 enum expect {
 	EXPECT_OK,          /* used, status 0 */

@@ -22,7 +22,7 @@ bool trio_up(struct trio *trio, struct scene *scene, struct virtio *device, uint
 	if (!report_expect(scene->report, has_memory(trio) && virtio_negotiate(device, features),
 		    "the %s does not come up", name))
 		return false;
-	for (uint16_t i = 0; i < TRIO_RINGS; i++) {
+	for (uint16_t i = 0; i < TRIO_RINGS && virtio_queue_size_max(device, i); i++) {
 		struct vring *ring = &trio->rings[i];
 
 		vring_place(ring, ring->areas[AREA_DESCRIPTOR], i, TRIO_RING_SIZE, false, false);

@@ -1,7 +1,8 @@
 /*
- * A device beside the scene's own that is driven by its first three queues: NICs, sockets. The
- * rings' memory is their own and not the stage's, which other devices write to: those have another
- * thread, and what orders the two is this guest, of which a sanitizer of threads knows nothing.
+ * A device beside the scene's own that is driven by its first queues, up to three: NICs, sockets,
+ * file systems. The rings' memory is their own and not the stage's, which other devices write to:
+ * those have another thread, and what orders the two is this guest, of which a sanitizer of threads
+ * knows nothing.
  */
 #pragma once
 

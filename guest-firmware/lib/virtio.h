@@ -13,11 +13,12 @@
 #include <stdint.h>
 
 /* 5 */
-#define VIRTIO_NETWORK 1
-#define VIRTIO_SOCKET  19
-#define VIRTIO_BLOCK   2
-#define VIRTIO_CONSOLE 3
-#define VIRTIO_ENTROPY 4
+#define VIRTIO_NETWORK     1
+#define VIRTIO_SOCKET      19
+#define VIRTIO_BLOCK       2
+#define VIRTIO_CONSOLE     3
+#define VIRTIO_ENTROPY     4
+#define VIRTIO_FILE_SYSTEM 26
 
 /* 2.1 */
 #define STATUS_ACKNOWLEDGE 0x01

@@ -33,6 +33,10 @@ void share_close(struct share *share); /* NULL is accepted */
 /* Only the root is known any more, and no handle. */
 void share_reset(struct share *share);
 
+/* From now on the calling thread opens, makes and removes nothing but what these shares have in
+ * them, whatever share.h does. -EOPNOTSUPP: the kernel cannot do it, and nothing has changed. */
+must_check int share_fence(struct share *const *shares, unsigned int count);
+
 struct share_entry {
 	uint64_t node;
 	uint64_t generation;
@@ -84,8 +88,8 @@ must_check int share_remove_xattr(struct share *share, uint64_t node, const char
 
 /* --- Handles: open files and directories. --- */
 
-/* flags: as of open(2); others than those for reading, writing, truncating, appending and
- * synchronous writing are left out. */
+/* flags: as of open(2); others than those for reading, writing, truncating and synchronous writing
+ * are left out. */
 must_check int share_open_node(
 	struct share *share, uint64_t node, bool directory, int flags, uint64_t *ret_handle);
 /* A regular file; opens one that exists unless O_EXCL is in flags. */
@@ -94,8 +98,7 @@ must_check int share_create(struct share *share, uint64_t parent, const char *na
 	uint64_t *ret_handle);
 int share_release(struct share *share, uint64_t node, uint64_t handle);
 /* The descriptor behind it, for as long as the handle: of a regular file or of a directory as
- * named. ret_append: it was opened with O_APPEND, which the descriptor has not. */
-must_check int share_handle_fd(
-	struct share *share, uint64_t node, uint64_t handle, bool directory, bool *ret_append);
+ * named. It never has O_APPEND, which can be switched on and off: see RWF_APPEND. */
+must_check int share_handle_fd(struct share *share, uint64_t node, uint64_t handle, bool directory);
 
 bool share_is_read_only(const struct share *share);

@@ -1,12 +1,16 @@
 /* See machine_share.h. */
 #include "machine_share.h"
 
+#include "io_thread.h"
+#include "log.h"
 #include "machine_internal.h"
 #include "share.h"
 #include "virtio_fs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert(CONFIG_SHARE_TAG_BYTES - 1 == VIRTIO_FS_TAG_MAX, "tags fit");
 
@@ -51,6 +55,33 @@ int machine_share_create(const struct machine *machine, unsigned int number, con
 struct virtio_device *machine_share_device(struct machine_share *share)
 {
 	return share->device;
+}
+
+struct fence_call {
+	struct share *shares[CONFIG_SHARES_MAX + 1]; /* and the root */
+	unsigned int count;
+	int result;
+};
+
+static void fence_thread(void *context)
+{
+	struct fence_call *call = context;
+
+	call->result = share_fence(call->shares, call->count);
+}
+
+void machine_share_fence(
+	struct machine_share *const *shares, unsigned int count, struct io_thread *io_thread)
+{
+	struct fence_call call = {.count = count};
+
+	assert(count <= array_size(call.shares));
+	for (unsigned int i = 0; i < count; i++)
+		call.shares[i] = shares[i]->share;
+	io_thread_call(io_thread, fence_thread, &call);
+	if (call.result < 0)
+		log_line(LOG_LEVEL_DEBUG, "shares are not fenced off: %s",
+			strerrordesc_np(-call.result));
 }
 
 void machine_share_destroy(struct machine_share *share)

@@ -19,5 +19,10 @@ must_check int machine_share_create(const struct machine *machine, unsigned int 
 
 struct virtio_device *machine_share_device(struct machine_share *share);
 
+/* Keeps the I/O thread, which must be that of all of them and of nothing else, to their directories
+ * where the host can do that (Landlock); where it cannot, the log says so. */
+void machine_share_fence(
+	struct machine_share *const *shares, unsigned int count, struct io_thread *io_thread);
+
 /* The device too: its transport is gone already. NULL is accepted. */
 void machine_share_destroy(struct machine_share *share);

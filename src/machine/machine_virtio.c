@@ -360,6 +360,19 @@ static int add_share(struct machine_virtio *virtio, unsigned int number, struct 
 	return put_in_place(slot, err);
 }
 
+/* Those of this machine, in the order of their slots. */
+static void fence_shares(struct machine_virtio *virtio)
+{
+	struct machine_share *shares[CONFIG_SHARES_MAX + 1];
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < virtio->slot_count; i++)
+		if (virtio->slots[i]->share)
+			shares[count++] = virtio->slots[i]->share;
+	if (count)
+		machine_share_fence(shares, count, virtio->io.files);
+}
+
 static int add_ports(struct machine_virtio *virtio, struct err *err)
 {
 	struct virtio_slot *slot = add_slot(virtio, "console", 0, err);
@@ -427,6 +440,8 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		r = add_vsock(virtio, err);
 	for (unsigned int i = 0; r == 0 && i < config->share_count; i++)
 		r = add_share(virtio, i, err);
+	if (r == 0)
+		fence_shares(virtio);
 	if (r == 0 && config_has_ports(config))
 		r = add_ports(virtio, err);
 	return r;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CASE_WORDS_MAX 20
+#define CASE_WORDS_MAX 22
 #define CASE_STEPS_MAX 3
 #define CASE_LINES_MAX 8
 

@@ -7,6 +7,7 @@
  * minimal one. 77 without a usable /dev/kvm, 1 when a case fails.
  */
 #include "guest_process.h"
+#include "shared_directory.h"
 #include "virtio_cases.h"
 
 #include <errno.h>
@@ -47,6 +48,7 @@ struct command {
 	unsigned int disk_count;
 	char link[128];
 	char sockets[64];
+	struct shared_directory shared;
 	unsigned int count;
 	uint64_t file_bytes; /* of the option's file; 0: none */
 };
@@ -100,10 +102,11 @@ static const char *make_sockets(struct command *command)
 	return command->sockets;
 }
 
-static void remove_disks(const struct command *command)
+static void remove_files(const struct command *command)
 {
 	for (unsigned int i = 0; i < command->disk_count; i++)
 		(void)unlink(command->disks[i]);
+	shared_remove(&command->shared);
 }
 
 static void build_command(
@@ -127,6 +130,9 @@ static void build_command(
 			option = make_link(command);
 		} else if (strcmp(option, "@sockets") == 0) {
 			option = make_sockets(command);
+		} else if (strcmp(option, "@share") == 0) {
+			shared_make(&command->shared);
+			option = command->shared.option;
 		} else if (option[0] == '@') {
 			(void)snprintf(command->file, sizeof(command->file), "%s/%s",
 				setup->firmware, option + 1);
@@ -213,6 +219,8 @@ static const char *judge(const struct guest_case *guest_case, const struct comma
 		return "a line is missing";
 	if (guest_case->message && !strstr(outcome->errors.data, guest_case->message))
 		return "the message is missing";
+	if (command->shared.path[0])
+		return shared_check(&command->shared);
 	return NULL;
 }
 
@@ -285,7 +293,7 @@ static bool run_case(
 		show_failure(guest_case, &command, &outcome);
 	(void)fflush(stdout); /* what cannot be printed cannot be reported either */
 	outcome_fini(&outcome);
-	remove_disks(&command);
+	remove_files(&command);
 	return !problem;
 }
 

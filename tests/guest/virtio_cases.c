@@ -1,7 +1,7 @@
 /*
  * See guest_cases.h: the guests that drive virtio. "@disk" in an option is a file that the runner
  * makes for the case, "@disk2" another one: 64 MiB of zeros each, gone after it; "@link" is a NIC
- * that hears what it says.
+ * that hears what it says, "@share" a directory beside one that nobody may see.
  */
 #include "virtio_cases.h"
 
@@ -11,12 +11,13 @@
 		.guest = "hostile",                                                               \
 		.options = {"--debug-exit", "--io-threads", count, "--transport", way, "-d",      \
 			"@disk", "-d", "@disk2,ro", "--rng", "--hvc", "null", "--port=port=null", \
-			"-n", "@link", "--vsock", "@sockets"},                                    \
+			"-n", "@link", "--vsock", "@sockets", "--share", "@share"},               \
 		.words = "transport=" way, .status = 33, .lines = {                               \
 			"hostile: fact device " way " 2\n",                                       \
 			"hostile: fact device " way " 1\n",                                       \
 			"hostile: fact device " way " 4\n",                                       \
 			"hostile: fact device " way " 19\n",                                      \
+			"hostile: fact device " way " 26\n",                                      \
 			"hostile: fact device " way " 3\n",                                       \
 			", 0 failed"                                                              \
 		}                                                                                 \

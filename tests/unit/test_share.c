@@ -115,9 +115,9 @@ static void refuses_forged_nodes(void **state)
 	assert_int_equal(find(&fixture, SHARE_ROOT, "file"), node);
 	assert_int_equal(share_lookup(fixture.share, node, "x", &entry), -ENOTDIR);
 	assert_int_equal(share_open_node(fixture.share, node, false, O_RDONLY, &handle), 0);
-	assert_int_equal(share_handle_fd(fixture.share, node, handle, true, NULL), -EBADF);
-	assert_int_equal(share_handle_fd(fixture.share, SHARE_ROOT, handle, false, NULL), -EBADF);
-	assert_int_equal(share_handle_fd(fixture.share, node, handle + 1, false, NULL), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, node, handle, true), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, SHARE_ROOT, handle, false), -EBADF);
+	assert_int_equal(share_handle_fd(fixture.share, node, handle + 1, false), -EBADF);
 	assert_int_equal(share_release(fixture.share, node, handle), 0);
 	assert_int_equal(share_release(fixture.share, node, handle), -EBADF);
 	assert_int_equal(share_stat(fixture.share, 0, &stat), -ESTALE);
@@ -174,7 +174,6 @@ static void does_what_files_do(void **state)
 	struct share *share;
 	uint64_t handle, other;
 	char bytes[8];
-	bool append;
 	int fd;
 
 	(void)state;
@@ -184,16 +183,15 @@ static void does_what_files_do(void **state)
 				 &entry, &handle),
 		0);
 	assert_int_equal(entry.stat.st_uid, 0);
-	fd = share_handle_fd(share, entry.node, handle, false, &append);
-	assert_true(fd >= 0 && append);
+	fd = share_handle_fd(share, entry.node, handle, false);
+	assert_true(fd >= 0);
 	/* Unlinked and open, with its name another's. */
 	assert_int_equal(pwrite(fd, "bytes", 5, 0), 5);
 	assert_int_equal(share_rename(share, SHARE_ROOT, "file", SHARE_ROOT, "new", 0), 0);
 	assert_true(find(&fixture, SHARE_ROOT, "new") != entry.node);
 	assert_int_equal(share_truncate(share, entry.node, handle, 3), 0);
 	assert_int_equal(share_open_node(share, entry.node, false, O_RDONLY, &other), 0);
-	assert_int_equal(
-		pread(share_handle_fd(share, entry.node, other, false, NULL), bytes, 8, 0), 3);
+	assert_int_equal(pread(share_handle_fd(share, entry.node, other, false), bytes, 8, 0), 3);
 	assert_int_equal(share_stat(share, entry.node, &entry.stat), 0);
 	assert_int_equal(entry.stat.st_nlink, 0);
 	assert_int_equal(entry.stat.st_mode, S_IFREG | 0444);
@@ -306,6 +304,56 @@ static void races_reach_nothing(void **state)
 	finish(&fixture);
 }
 
+struct fenced {
+	const struct fixture *fixture;
+	int result;
+};
+
+/* The share on a thread behind its fence: all of it works, and nothing else can be opened. */
+static void *work_fenced(void *context)
+{
+	struct fenced *fenced = context;
+	struct share *share = fenced->fixture->share;
+	struct share_entry directory, entry;
+	uint64_t handle;
+
+	fenced->result = share_fence(&share, 1);
+	if (fenced->result < 0)
+		return NULL;
+	assert_int_equal(open("/etc/passwd", O_RDONLY | O_CLOEXEC), -1);
+	assert_int_equal(openat(fenced->fixture->host, "out/secret", O_RDONLY | O_CLOEXEC), -1);
+	assert_int_equal(mkdirat(fenced->fixture->host, "out/new", 0700), -1);
+	assert_int_equal(share_lookup(share, SHARE_ROOT, "d", &directory), 0);
+	assert_int_equal(
+		share_create(share, directory.node, "a", 0644, O_RDWR, &nobody, &entry, &handle),
+		0);
+	assert_int_equal(share_truncate(share, entry.node, 0, 10), 0);
+	assert_int_equal(share_rename(share, directory.node, "a", SHARE_ROOT, "b", 0), 0);
+	assert_int_equal(share_link(share, entry.node, directory.node, "c", &entry), 0);
+	assert_int_equal(share_unlink(share, directory.node, "c", false), 0);
+	assert_int_equal(share_unlink(share, SHARE_ROOT, "b", false), 0);
+	assert_int_equal(share_open_node(share, entry.node, false, O_RDWR, &handle), 0);
+	assert_int_equal(
+		share_make(share, SHARE_ROOT, "f", S_IFIFO | 0600, NULL, &nobody, &entry), 0);
+	assert_int_equal(share_open_node(share, SHARE_ROOT, true, 0, &handle), 0);
+	return NULL;
+}
+
+static void a_fence_keeps_the_thread_in(void **state)
+{
+	struct fixture fixture;
+	struct fenced fenced = {.fixture = &fixture};
+	pthread_t thread;
+
+	(void)state;
+	make(&fixture);
+	assert_int_equal(pthread_create(&thread, NULL, work_fenced, &fenced), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(fenced.result == 0 || fenced.result == -EOPNOTSUPP);
+	assert_true(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0); /* this one is not fenced */
+	finish(&fixture);
+}
+
 static void limits_are_errors(void **state)
 {
 	const struct rlimit low = {128, 128};
@@ -354,6 +402,7 @@ int main(void)
 		cmocka_unit_test(refuses_forged_nodes), cmocka_unit_test(opens_files_only),
 		cmocka_unit_test(does_what_files_do), cmocka_unit_test(read_only_stays),
 		cmocka_unit_test(xattrs_are_the_users), cmocka_unit_test(races_reach_nothing),
+		cmocka_unit_test(a_fence_keeps_the_thread_in),
 		cmocka_unit_test(limits_are_errors), /* the last: the limit stays */
 	};
 

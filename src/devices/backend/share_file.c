@@ -55,15 +55,12 @@ int share_release(struct share *share, uint64_t node, uint64_t handle)
 	return 0;
 }
 
-int share_handle_fd(
-	struct share *share, uint64_t node, uint64_t handle, bool directory, bool *ret_append)
+int share_handle_fd(struct share *share, uint64_t node, uint64_t handle, bool directory)
 {
 	const struct share_handle *found = find_handle(share, node, handle);
 
 	if (!found || found->directory != directory)
 		return -EBADF;
-	if (ret_append)
-		*ret_append = found->append;
 	return found->fd;
 }
 
@@ -97,7 +94,6 @@ int share_open_node(
 		return found->type == S_IFDIR ? -EISDIR : -ENXIO;
 	if (share->read_only && would_change(flags))
 		return -EROFS;
-	handle.append = flags & O_APPEND;
 	handle.fd = reopen(
 		share, found->fd, directory ? O_RDONLY | O_DIRECTORY : flags & FLAGS_KEPT);
 	if (handle.fd < 0)
@@ -144,7 +140,7 @@ int share_create(struct share *share, uint64_t parent, const char *name, mode_t 
 	const struct share_owner *owner, struct share_entry *ret_entry, uint64_t *ret_handle)
 {
 	const int directory = share_directory(share, parent);
-	struct share_handle handle = {.append = flags & O_APPEND};
+	struct share_handle handle = {0};
 	cleanup_fd int fd = -1;
 	int path, r;
 
@@ -183,7 +179,7 @@ int share_truncate(struct share *share, uint64_t node, uint64_t handle, int64_t 
 	if (found->type != S_IFREG)
 		return -EINVAL;
 	if (handle) {
-		fd = share_handle_fd(share, node, handle, false, NULL);
+		fd = share_handle_fd(share, node, handle, false);
 	} else {
 		opened = reopen(share, found->fd, O_WRONLY);
 		fd = opened;

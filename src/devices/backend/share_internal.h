@@ -25,7 +25,7 @@ struct share_handle {
 	int fd; /* -1: free */
 	uint32_t generation;
 	uint32_t next; /* of those that are free */
-	bool directory, append;
+	bool directory;
 	uint64_t node;
 };
 

@@ -77,7 +77,7 @@ int fs_release(struct fs_request *request)
 
 static int handle_fd(const struct fs_request *request, uint64_t handle, bool directory)
 {
-	return share_handle_fd(request->share, request->header.nodeid, handle, directory, NULL);
+	return share_handle_fd(request->share, request->header.nodeid, handle, directory);
 }
 
 /* --- Data, between the guest's buffers and the file. --- */
@@ -111,8 +111,8 @@ int fs_write(struct fs_request *request)
 	const struct fuse_write_in *in = (const void *)request->arguments;
 	struct fuse_write_out *out = request->reply;
 	struct iovec *iov = request->session->iov;
-	bool append = false;
-	int fd = share_handle_fd(request->share, request->header.nodeid, in->fh, false, &append);
+	int fd = handle_fd(request, in->fh, false);
+	bool append;
 	ssize_t length;
 	int count;
 
@@ -124,8 +124,8 @@ int fs_write(struct fs_request *request)
 	count = chain_take_readable(request->chain, in->size, iov, FS_IOV_MAX);
 	if (count < 0)
 		return -EINVAL;
-	/* What comes from the page cache has its place. */
-	append = append && !(in->write_flags & FUSE_WRITE_CACHE);
+	/* The flag as it is now. What comes from the page cache has its place. */
+	append = (in->flags & O_APPEND) && !(in->write_flags & FUSE_WRITE_CACHE);
 	/* SAFETY: as in fs_read; the kernel reads. */
 	length = append ? pwritev2(fd, iov, count, (off_t)in->offset, RWF_APPEND)
 	                : pwritev(fd, iov, count, (off_t)in->offset);
@@ -199,7 +199,7 @@ int fs_copy_file_range(struct fs_request *request)
 
 	if (from < 0)
 		return from;
-	to = share_handle_fd(request->share, in->nodeid_out, in->fh_out, false, NULL);
+	to = share_handle_fd(request->share, in->nodeid_out, in->fh_out, false);
 	if (to < 0)
 		return to;
 	if (share_is_read_only(request->share))
