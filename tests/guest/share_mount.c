@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,20 @@ static int serve_one(struct server *server)
 	return 1;
 }
 
+/* Behind its fence, as in hull. */
+static void *serve(void *context)
+{
+	struct server *server = context;
+
+	if (share_fence(&server->session.share, 1) < 0)
+		fprintf(stderr, "share_mount: the kernel has no fence\n");
+	printf("ready\n");
+	(void)fflush(stdout); /* who cannot read it waits in vain */
+	while (serve_one(server))
+		;
+	return NULL;
+}
+
 static int mount_there(struct server *server, const char *path)
 {
 	char options[128];
@@ -64,6 +79,7 @@ static int mount_there(struct server *server, const char *path)
 int main(int argc, char **argv)
 {
 	struct server *server = calloc(1, sizeof(*server));
+	pthread_t thread;
 	int r;
 
 	if (argc != 3 || !server) {
@@ -79,13 +95,12 @@ int main(int argc, char **argv)
 		printf("SKIP: mounting by /dev/fuse: %s\n", strerror(-r));
 		return STATUS_SKIPPED;
 	}
-	if (share_fence(&server->session.share, 1) < 0)
-		fprintf(stderr, "share_mount: the kernel has no fence\n");
-	printf("ready\n");
-	(void)fflush(stdout); /* who cannot read it waits in vain */
-	while (serve_one(server))
-		;
+	r = pthread_create(&thread, NULL, serve, server);
+	if (r == 0)
+		r = pthread_join(thread, NULL);
+	if (r != 0)
+		fprintf(stderr, "share_mount: a thread: %s\n", strerror(r));
 	share_close(server->session.share);
 	free(server);
-	return 0;
+	return r == 0 ? 0 : 1;
 }
