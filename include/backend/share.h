@@ -33,6 +33,12 @@ void share_close(struct share *share); /* NULL is accepted */
 /* Only the root is known any more, and no handle. */
 void share_reset(struct share *share);
 
+/* Before each request that is served: what has not been used for long is let go of, so that nodes
+ * may be more than descriptors. */
+void share_begin(struct share *share);
+/* Another node can be had without that. */
+bool share_has_room(const struct share *share);
+
 /* From now on the calling thread opens, makes and removes nothing but what these shares have in
  * them, whatever share.h does. -EOPNOTSUPP: the kernel cannot do it, and nothing has changed. */
 must_check int share_fence(struct share *const *shares, unsigned int count);

@@ -14,23 +14,33 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define NODES_LIMIT   (1u << 20)
-#define HANDLES_LIMIT (1u << 16)
-#define FILES_LEAST   64
+#define NODES_LIMIT (1u << 20)
+#define OPEN_LIMIT  (1u << 16) /* nodes with a descriptor */
+#define FILES_LEAST 64
 
 static uint64_t make_id(uint32_t generation, uint32_t index)
 {
 	return (uint64_t)generation << 32 | (index + 1);
 }
 
-struct share_node *share_node(struct share *share, uint64_t node)
+struct share_node *share_known(struct share *share, uint64_t node)
 {
 	const uint32_t index = (uint32_t)node - 1;
 
-	if (index >= share->node_count || share->nodes[index].fd < 0 ||
+	if (index >= share->node_count || share->nodes[index].fd == SHARE_FREE ||
 		share->nodes[index].generation != node >> 32)
 		return NULL;
 	return &share->nodes[index];
+}
+
+struct share_node *share_node(struct share *share, uint64_t node)
+{
+	struct share_node *found = share_known(share, node);
+
+	if (!found || (found->fd == SHARE_PARKED && share_unpark(share, (uint32_t)node - 1) < 0))
+		return NULL;
+	found->used = true;
+	return found;
 }
 
 int share_directory(struct share *share, uint64_t node)
@@ -99,14 +109,40 @@ static uint32_t *bucket_of(const struct share *share, dev_t device, ino_t inode)
 	return &share->buckets[(mixed >> 32) % share->nodes_max];
 }
 
-static uint32_t find_node(const struct share *share, const struct stat *stat)
+/* A parked node's number may have become that of something else. */
+static bool is_of(const struct share_node *node, const struct stat *stat)
 {
-	uint32_t index = *bucket_of(share, stat->st_dev, stat->st_ino);
+	return node->inode == stat->st_ino && node->device == stat->st_dev &&
+	       node->type == (stat->st_mode & S_IFMT);
+}
 
-	while (index != SHARE_NONE && (share->nodes[index].inode != stat->st_ino ||
-					      share->nodes[index].device != stat->st_dev))
-		index = share->nodes[index].next;
-	return index;
+uint32_t share_find_known(const struct share *share, const struct stat *stat)
+{
+	uint32_t link = *bucket_of(share, stat->st_dev, stat->st_ino);
+
+	while (link && !is_of(&share->nodes[link - 1], stat))
+		link = share->nodes[link - 1].next;
+	return link ? link - 1 : SHARE_NONE;
+}
+
+int share_attach(struct share *share, uint32_t index, int fd)
+{
+	if (share->open_count >= share->open_max) {
+		fd_close(&fd);
+		return -ENFILE;
+	}
+	share->nodes[index].fd = fd;
+	share->open_count++;
+	return 0;
+}
+
+void share_detach(struct share *share, uint32_t index, int state)
+{
+	if (share->nodes[index].fd >= 0) {
+		fd_close(&share->nodes[index].fd);
+		share->open_count--;
+	}
+	share->nodes[index].fd = state;
 }
 
 /* Files there are no data: /proc/self/mem is Hull's memory, and /proc/PID/environ anybody's. A
@@ -133,7 +169,11 @@ static int add_node(struct share *share, int fd, const struct stat *stat, uint32
 {
 	uint32_t *bucket = bucket_of(share, stat->st_dev, stat->st_ino);
 	uint32_t index = share->free_nodes;
+	const bool closed = stat->st_dev != share->device && is_kernel_itself(fd);
+	cleanup_fd int owned = fd;
 
+	if (share->open_count >= share->open_max)
+		return -ENFILE;
 	if (index != SHARE_NONE)
 		share->free_nodes = share->nodes[index].next;
 	else if (share->node_count < share->nodes_max)
@@ -141,16 +181,17 @@ static int add_node(struct share *share, int fd, const struct stat *stat, uint32
 	else
 		return -ENFILE;
 	share->nodes[index] = (struct share_node){
-		.fd = fd,
+		.fd = take_fd(&owned),
 		.generation = share->generation++,
 		.next = *bucket,
 		.type = stat->st_mode & S_IFMT,
-		.closed = stat->st_dev != share->device && is_kernel_itself(fd),
+		.closed = closed,
 		.device = stat->st_dev,
 		.inode = stat->st_ino,
 	};
-	*bucket = index;
+	*bucket = index + 1;
 	*ret_index = index;
+	share->open_count++;
 	return 0;
 }
 
@@ -159,30 +200,43 @@ static void remove_node(struct share *share, uint32_t index)
 	struct share_node *node = &share->nodes[index];
 	uint32_t *link = bucket_of(share, node->device, node->inode);
 
-	while (*link != index)
-		link = &share->nodes[*link].next;
+	while (*link != index + 1)
+		link = &share->nodes[*link - 1].next;
 	*link = node->next;
-	fd_close(&node->fd);
+	share_detach(share, index, SHARE_FREE);
 	node->next = share->free_nodes;
 	share->free_nodes = index;
 }
 
-/* While a node holds its file the file's number cannot become another's. */
-int share_enter(struct share *share, int fd, struct share_entry *ret_entry)
+/* Where it is, in case that it is parked. On another device it is the root of a mount, which has
+ * another number in its directory. */
+static void place_node(
+	struct share *share, struct share_node *node, uint64_t parent, const struct stat *stat)
+{
+	const struct share_node *directory = share_known(share, parent);
+
+	node->parent = parent;
+	node->kept = !directory || directory->device != stat->st_dev || !stat->st_nlink;
+	node->used = true;
+}
+
+/* While a node has its descriptor the file's number cannot become another's. */
+int share_enter(struct share *share, uint64_t parent, int fd, struct share_entry *ret_entry)
 {
 	cleanup_fd int owned = fd;
 	uint32_t index;
-	int r;
+	int r = 0;
 
 	if (fstat(fd, &ret_entry->stat) != 0)
 		return -errno;
-	index = find_node(share, &ret_entry->stat);
-	if (index == SHARE_NONE) {
-		r = add_node(share, fd, &ret_entry->stat, &index);
-		if (r < 0)
-			return r;
-		(void)take_fd(&owned);
-	}
+	index = share_find_known(share, &ret_entry->stat);
+	if (index == SHARE_NONE)
+		r = add_node(share, take_fd(&owned), &ret_entry->stat, &index);
+	else if (share->nodes[index].fd == SHARE_PARKED)
+		r = share_attach(share, index, take_fd(&owned));
+	if (r < 0)
+		return r;
+	place_node(share, &share->nodes[index], parent, &ret_entry->stat);
 	share->nodes[index].references++;
 	ret_entry->generation = share->nodes[index].generation;
 	ret_entry->node = make_id(share->nodes[index].generation, index);
@@ -199,12 +253,12 @@ int share_lookup(
 	if (directory < 0)
 		return directory;
 	fd = share_find(directory, name);
-	return fd < 0 ? fd : share_enter(share, fd, ret_entry);
+	return fd < 0 ? fd : share_enter(share, parent, fd, ret_entry);
 }
 
 void share_forget(struct share *share, uint64_t node, uint64_t count)
 {
-	struct share_node *found = share_node(share, node);
+	struct share_node *found = share_known(share, node);
 
 	if (!found || node == SHARE_ROOT)
 		return;
@@ -226,14 +280,15 @@ static int choose_sizes(struct share *share, struct err *err)
 		(void)err_set(err, EMFILE, "the limit of open files is too low");
 		return -EMFILE;
 	}
-	share->nodes_max = files / 4 * 3 < NODES_LIMIT ? (uint32_t)(files / 4 * 3) : NODES_LIMIT;
-	share->handles_max = files / 4 < HANDLES_LIMIT ? (uint32_t)(files / 4) : HANDLES_LIMIT;
+	share->nodes_max = NODES_LIMIT;
+	/* An open file keeps the descriptor of its node, too: some are left for others. */
+	share->open_max = files / 2 < OPEN_LIMIT ? (uint32_t)(files / 2) : OPEN_LIMIT;
+	share->handles_max = share->open_max / 2;
 	share->nodes = calloc(share->nodes_max, sizeof(share->nodes[0]));
 	share->handles = calloc(share->handles_max, sizeof(share->handles[0]));
 	share->buckets = calloc(share->nodes_max, sizeof(share->buckets[0]));
 	if (!share->nodes || !share->handles || !share->buckets)
 		return err_set(err, ENOMEM, "out of memory");
-	memset(share->buckets, 0xff, share->nodes_max * sizeof(share->buckets[0]));
 	return 0;
 }
 
@@ -255,7 +310,7 @@ static int open_root(struct share *share, const char *path, struct err *err)
 	if (is_kernel_itself(fd))
 		return err_set(err, EACCES,
 			"'%s' is a view of the kernel's, not of files: it cannot be shared", path);
-	r = share_enter(share, take_fd(&fd), &entry);
+	r = share_enter(share, 0, take_fd(&fd), &entry);
 	share->device = share->nodes[0].device;
 	return r < 0 ? err_set_errno(err, -r, "'%s'", path) : 0;
 }
@@ -294,7 +349,7 @@ void share_reset(struct share *share)
 			(void)share_release(share, share->handles[i].node,
 				make_id(share->handles[i].generation, i));
 	for (uint32_t i = 1; i < share->node_count; i++)
-		if (share->nodes[i].fd >= 0)
+		if (share->nodes[i].fd != SHARE_FREE)
 			remove_node(share, i);
 }
 
@@ -304,7 +359,7 @@ void share_close(struct share *share)
 		return;
 	share_reset(share);
 	if (share->node_count)
-		fd_close(&share->nodes[0].fd);
+		share_detach(share, 0, SHARE_FREE);
 	fd_close(&share->processes);
 	free(share->nodes);
 	free(share->handles);

@@ -176,7 +176,7 @@ int share_make(struct share *share, uint64_t parent, const char *name, mode_t mo
 		stat.st_uid != geteuid() || (!S_ISDIR(mode) && stat.st_nlink != 1))
 		return -ESTALE;
 	r = share_settle(share, directory, fd, mode, owner);
-	return r < 0 ? r : share_enter(share, take_fd(&fd), ret_entry);
+	return r < 0 ? r : share_enter(share, parent, take_fd(&fd), ret_entry);
 }
 
 int share_link(struct share *share, uint64_t node, uint64_t parent, const char *name,
@@ -197,8 +197,9 @@ int share_link(struct share *share, uint64_t node, uint64_t parent, const char *
 int share_unlink(struct share *share, uint64_t parent, const char *name, bool directory)
 {
 	const int fd = to_change_in(share, parent, name);
+	const int r = fd < 0 ? fd : share_keep(share, fd, name);
 
-	return fd < 0 ? fd : result(unlinkat(fd, name, directory ? AT_REMOVEDIR : 0));
+	return r < 0 ? r : result(unlinkat(fd, name, directory ? AT_REMOVEDIR : 0));
 }
 
 int share_rename(struct share *share, uint64_t parent, const char *name, uint64_t new_parent,
@@ -206,12 +207,20 @@ int share_rename(struct share *share, uint64_t parent, const char *name, uint64_
 {
 	const int from = to_change_in(share, parent, name);
 	const int to = to_change_in(share, new_parent, new_name);
+	int r;
 
 	if (from < 0 || to < 0)
 		return from < 0 ? from : to;
 	if (flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
-	return result(renameat2(from, name, to, new_name, flags));
+	r = flags ? 0 : share_keep(share, to, new_name);
+	if (r == 0)
+		r = result(renameat2(from, name, to, new_name, flags));
+	if (r == 0)
+		share_moved(share, new_parent, to, new_name);
+	if (r == 0 && (flags & RENAME_EXCHANGE))
+		share_moved(share, parent, from, name);
+	return r;
 }
 
 /* --- Extended attributes, of regular files and directories. --- */

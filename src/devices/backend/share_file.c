@@ -28,6 +28,7 @@ static int add_handle(struct share *share, const struct share_handle *handle, ui
 	share->handles[index] = *handle;
 	share->handles[index].generation = share->generation++;
 	*ret_handle = (uint64_t)share->handles[index].generation << 32 | (index + 1);
+	share_known(share, handle->node)->handles++;
 	return 0;
 }
 
@@ -50,6 +51,8 @@ int share_release(struct share *share, uint64_t node, uint64_t handle)
 	if (!found)
 		return -EBADF;
 	fd_close(&found->fd);
+	if (share_known(share, node))
+		share_known(share, node)->handles--;
 	found->next = share->free_handles;
 	share->free_handles = (uint32_t)handle - 1;
 	return 0;
@@ -69,7 +72,7 @@ static bool would_change(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
 }
 
-static int reopen(const struct share *share, int fd, int flags)
+int share_reopen(const struct share *share, int fd, int flags)
 {
 	char name[SHARE_FD_NAME_BYTES];
 	int opened = openat(share->processes, share_fd_name(fd, name), flags | FLAGS_SAFE);
@@ -94,7 +97,7 @@ int share_open_node(
 		return found->type == S_IFDIR ? -EISDIR : -ENXIO;
 	if (share->read_only && would_change(flags))
 		return -EROFS;
-	handle.fd = reopen(
+	handle.fd = share_reopen(
 		share, found->fd, directory ? O_RDONLY | O_DIRECTORY : flags & FLAGS_KEPT);
 	if (handle.fd < 0)
 		return handle.fd;
@@ -152,8 +155,8 @@ int share_create(struct share *share, uint64_t parent, const char *name, mode_t 
 	if (fd < 0)
 		return fd;
 	r = share_settle(share, directory, fd, mode, owner);
-	path = r < 0 ? r : reopen(share, fd, O_PATH);
-	r = path < 0 ? path : share_enter(share, path, ret_entry);
+	path = r < 0 ? r : share_reopen(share, fd, O_PATH);
+	r = path < 0 ? path : share_enter(share, parent, path, ret_entry);
 	if (r < 0)
 		return r;
 	handle.node = ret_entry->node;
@@ -181,7 +184,7 @@ int share_truncate(struct share *share, uint64_t node, uint64_t handle, int64_t 
 	if (handle) {
 		fd = share_handle_fd(share, node, handle, false);
 	} else {
-		opened = reopen(share, found->fd, O_WRONLY);
+		opened = share_reopen(share, found->fd, O_WRONLY);
 		fd = opened;
 	}
 	if (fd < 0)

@@ -248,8 +248,9 @@ static void add_entry(
 		struct fuse_entry_out out = {0}; /* without a node: no more than a name */
 		struct share_entry found;
 
-		if (!is_dot(entry->name) && share_lookup(request->share, request->header.nodeid,
-						    entry->name, &found) == 0)
+		if (!is_dot(entry->name) && share_has_room(request->share) &&
+			share_lookup(request->share, request->header.nodeid, entry->name, &found) ==
+				0)
 			fs_fill_entry(&out, &found);
 		memcpy(at, &out, sizeof(out));
 		at += sizeof(out);

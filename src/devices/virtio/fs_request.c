@@ -153,6 +153,7 @@ void fs_serve(struct fs_session *session, struct chain *chain)
 
 	if (chain_read(chain, &request.header, sizeof(request.header)) < 0)
 		return;
+	share_begin(session->share);
 	r = dispatch(session, &request);
 	if (r == FS_NO_REPLY || r == FS_REPLIED)
 		return;

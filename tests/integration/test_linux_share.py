@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Shared directories with a stock kernel, compared with the host: a list of POSIX checks line by
+line, and what people do with files (git, tar, make, sqlite).
+
+On hardware KVM the cases run right here, as root; elsewhere in the emulated KVM host.
+argv: the hull program, the program posix_tool, then names of cases (all of them by default).
+HULL_TEST_SHARE_FILES says how many files the archive has (2000; 20000 for the whole of it).
+"""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "linux"))
+
+from harness import Suite, fetched, hardware_kvm, run  # noqa: E402
+
+FILES = int(os.environ.get("HULL_TEST_SHARE_FILES", "2000"))
+CASE_SECONDS = 900 + FILES // 10
+PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
+MODULES = ("drivers/virtio", "drivers/block/virtio_blk.ko", "drivers/char/virtio_console.ko",
+           "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko", "fs/fuse", "crypto", "lib")
+PROGRAMS = ("git", "make", "gcc", "as", "ld", "ar", "sqlite3", "tar")
+COMPILER_FILES = ("cc1", "collect2", "liblto_plugin.so", "crt1.o", "Scrt1.o", "crti.o", "crtn.o",
+                  "crtbegin.o", "crtbeginS.o", "crtend.o", "crtendS.o", "libgcc.a", "libgcc_s.so",
+                  "libgcc_s.so.1", "libc.so", "libc.so.6", "libc_nonshared.a")
+
+# Checks whose lines differ by design: docs/share.md says why.
+DIFFERENT = ("open-without-name", "special-devices")
+
+CASES = {
+    "share-posix": f"""
+DIFFERENT="{' '.join(DIFFERENT)}"
+""" + """
+. $(dirname $0)/share_case.sh
+on_host posix_tool /work /tmp >$scratch/host || fail "posix_tool on the host: $(cat $scratch/host)"
+in_guest 0 posix_tool /work /tmp
+echo "$(wc -l <$scratch/host) checks"
+# What differs by design is what docs/share.md says; each line of it must differ.
+for name in $DIFFERENT; do
+	grep "^$name:" $scratch/host >$scratch/line
+	! grep -qxF -f $scratch/line $out || report "$name does not differ any more"
+done
+pattern="^($(echo $DIFFERENT | tr ' ' '|')):"
+grep -vE "$pattern" $scratch/host >$scratch/host-same
+grep -vE "$pattern" $out >$scratch/guest-same
+diff $scratch/host-same $scratch/guest-same || fail "the share differs"
+""",
+    "share-builds": """
+. $(dirname $0)/share_case.sh
+on_host share-work /work /srv >$scratch/host || fail "on the host: $(cat $scratch/host)"
+in_guest 0 share-work /work /srv
+cat $errors
+diff $scratch/host $out || fail "the share differs"
+# What the guest has left is what the host has.
+for tree in tree clone project second; do
+	on_host /usr/bin/tar --sort=name --exclude=.git --mtime=@0 -C /work/$tree -cf - . | sha256sum
+done >$scratch/host
+work=$scratch/share/guest
+for tree in tree clone project second; do
+	on_host /usr/bin/tar --sort=name --exclude=.git --mtime=@0 -C /work/$tree -cf - . | sha256sum
+done >$scratch/guest
+cmp $scratch/host $scratch/guest || fail "the host sees something else than the guest"
+""",
+}
+
+
+def program(name):
+    found = shutil.which(name, path=PATH)
+    if not found:
+        sys.exit(f"there is no {name}: scripts/install-dependencies has it")
+    return Path(found).resolve()
+
+
+def put(tree, path, target=None):
+    """A file of this machine into the tree, under the same name."""
+    target = tree / str(target or path).lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, target)
+
+
+def put_program(tree, path, target=None):
+    """With the libraries that it needs."""
+    put(tree, path, target)
+    listed = subprocess.run(["ldd", str(path)], check=False, stdout=subprocess.PIPE, text=True,
+                            stderr=subprocess.DEVNULL).stdout
+    for needed in re.findall(r"(/\S+) \(0x", listed):
+        put(tree, needed)
+
+
+def put_compiler(tree):
+    gcc = str(program("gcc"))
+    for name in COMPILER_FILES:
+        kind = "prog" if name in ("cc1", "collect2") else "file"
+        path = os.path.normpath(run(gcc, f"-print-{kind}-name={name}"))
+        put_program(tree, path) if name in ("cc1", "collect2") else put(tree, path)
+    headers = subprocess.run([gcc, "-M", "-xc", "-"], input="#include <stdio.h>\n", check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    for path in re.findall(r"/\S+\.h", headers):
+        put(tree, os.path.normpath(path))
+    for name in ("as", "ld", "ar", "gcc"):
+        put_program(tree, program(name), f"/usr/bin/{name}")
+
+
+def make_archive(path):
+    """Some FILES files of all sizes and modes, and links, in directories of a hundred."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for index in range(FILES):
+            member = tarfile.TarInfo(f"{index // 100:02}/file-{index}")
+            member.mtime = 1_000_000_000 + index
+            content = (f"{index} " * (index % 97 * (40 if index % 50 == 0 else 1))).encode()
+            if index % 100 == 0:
+                directory = tarfile.TarInfo(f"{index // 100:02}")
+                directory.type, directory.mode, directory.mtime = tarfile.DIRTYPE, 0o755, 1
+                archive.addfile(directory)
+            if index % 20 == 7:
+                member.type, member.linkname = tarfile.SYMTYPE, f"file-{index - 1}"
+            elif index % 20 == 9:
+                member.type, member.linkname = tarfile.LNKTYPE, f"{index // 100:02}/file-{index - 1}"
+            else:
+                member.size, member.mode = len(content), (0o644, 0o600, 0o755, 0o444)[index % 4]
+            archive.addfile(member, io.BytesIO(content))
+
+
+def make_repository(path):
+    """Thirty commits on two branches, of files that change."""
+    stream = []
+    for commit in range(30):
+        branch = "main" if commit % 5 else "side"
+        stream.append(f"commit refs/heads/{branch}\ncommitter test <test@test.invalid> "
+                      f"{1_000_000_000 + commit} +0000\ndata 7\nchange\n")
+        for index in range(10):
+            content = "".join(f"{line} {commit % (line + 1)}\n" for line in range(index * 20))
+            stream.append(f"M 100644 inline {index % 3}/file-{index}-{commit % 4}\n"
+                          f"data {len(content)}\n{content}\n")
+    run("git", "init", "-q", "--bare", "-b", "main", path)
+    run("git", "-C", path, "fast-import", "--quiet", input="".join(stream))
+
+
+def make_root(image, scratch, posix_tool):
+    tree = scratch / "share-root"
+    for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
+                      "tmp", "run", "work", "srv"):
+        (tree / directory).mkdir(parents=True)
+    busybox = program("busybox")
+    shutil.copy(busybox, tree / "bin/busybox")
+    for applet in run(busybox, "--list").split():
+        if applet not in ("busybox", *PROGRAMS):
+            (tree / "bin" / applet).symlink_to("busybox")
+    put_compiler(tree)
+    for name in ("git", "make", "sqlite3", "tar"):
+        put_program(tree, program(name), f"/usr/bin/{name}")
+    core = run("git", "--exec-path").lstrip("/")
+    (tree / core).mkdir(parents=True)
+    for name in ("git", "git-upload-pack"):
+        (tree / core / name).symlink_to("/usr/bin/git")
+    shutil.copy(posix_tool, tree / "bin/posix_tool")
+    shutil.copy(HERE / "linux/share-work", tree / "bin")
+    (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    make_archive(tree / "srv/files.tar")
+    make_repository(tree / "srv/repo")
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, image, "256M",
+        env={**os.environ, "PATH": PATH})
+    shutil.rmtree(tree)
+
+
+def prepare(files, disks, posix_tool):
+    found = fetched("6.1-cloud")
+    shutil.copy(found["kernel"], files / "kernel")
+    source, target = Path(found["modules"]), files / "modules"
+    for name in MODULES:
+        path = source / "kernel" / name
+        if path.is_dir():
+            shutil.copytree(path, target / "kernel" / name)
+        elif path.exists():
+            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target / "kernel" / name)
+    shutil.copy(source / "modules.builtin", target)
+    make_root(disks / "share-root", files, posix_tool)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-N", str(20_000 + 4 * FILES), disks / "share-disk",
+        "1G", env={**os.environ, "PATH": PATH})
+
+
+def main(hull, posix_tool, *wanted):
+    if hardware_kvm() and os.geteuid() != 0:
+        print("SKIP: mounting the file systems to compare needs root")
+        return 77
+    for name in PROGRAMS:
+        program(name)
+    return Suite(hull, CASES, len(CASES), wanted, (), ("ext4",),
+                 case_seconds=CASE_SECONDS).run(
+        lambda files, disks: prepare(files, disks, posix_tool))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
