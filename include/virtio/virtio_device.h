@@ -83,6 +83,10 @@ struct virtio_device_ops {
 	/* The device's I/O thread, before the first queue_notify: features are final, the enabled
 	 * queues of this thread run. Failure breaks the device. May be NULL. */
 	int (*activate)(struct virtio_device *device);
+	/* The queue's I/O thread, when it starts, before activate: true when somebody else (the
+	 * host's kernel) runs it from now on, with its notify_fd, until quiesce names it or
+	 * virtio_device_take_queue. It neither runs here nor is it notified. May be NULL. */
+	bool (*hand_over)(struct virtio_device *device, unsigned int queue);
 	/* I/O thread: the driver made something available in the queue, or may have. Only while
 	 * the queue runs and the device is not broken; also once after each start of a queue. */
 	void (*queue_notify)(struct virtio_device *device, unsigned int queue);
@@ -199,6 +203,11 @@ void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue)
  * queue by itself for now. True: something came meanwhile, pop again. Only behind
  * virtq_disable_notifications. */
 must_check bool virtio_device_rest_queue(struct virtio_device *device, unsigned int queue);
+/* The queue's I/O thread: one that was handed over is run here, from that entry of its (split)
+ * rings on. */
+void virtio_device_take_queue(struct virtio_device *device, unsigned int queue, uint16_t position);
+/* I/O thread: a used buffer notification for who runs a queue that was handed over. */
+void virtio_device_notify_driver(struct virtio_device *device, unsigned int queue);
 /* I/O thread: ring corruption or the like: NEEDS_RESET, the driver is told once, and the queues are
  * taken nothing from until reset. What is in flight completes as usual. why: for the fault sink. */
 void virtio_device_break(struct virtio_device *device, unsigned int queue, const char *why);

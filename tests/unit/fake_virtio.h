@@ -106,6 +106,13 @@ void virtq_start(struct virtq *queue, const struct virtq_config *config,
 	queue->features = *features;
 }
 
+void virtq_start_at(struct virtq *queue, const struct virtq_config *config,
+	const struct virtq_features *features, const struct virtq_position *position)
+{
+	assert(position->next_available == position->next_used);
+	virtq_start(queue, config, features);
+}
+
 void virtq_stop(struct virtq *queue)
 {
 	assert(queue->running && !queue->outstanding);
