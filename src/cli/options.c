@@ -310,7 +310,7 @@ const struct option option_table[] = {
 			"the guest), pcap=FILE (a capture of what passes). Of tap: queues=N "
 			"(pairs), bridge=NAME, vhost=on or auto (the host's kernel moves the "
 			"frames, by vhost-net; auto: where it can). Of socket: listen, peer=PATH "
-                        "(datagrams to and from "
+			"(datagrams to and from "
 			"that path). Of user and passt: publish=[ADDRESS:]HOST:GUEST[/udp] "
 			"(repeatable: a port of the host, on 127.0.0.1 unless an address is given, "
 			"that leads into the guest), restrict=off (the guest may reach the host's "

@@ -199,6 +199,13 @@ void virtio_device_take_queue(struct virtio_device *device, unsigned int queue, 
 	fuzz_require(false);
 }
 
+int virtio_device_used_buffer_fd(struct virtio_device *device, unsigned int queue)
+{
+	(void)device;
+	(void)queue;
+	return -1;
+}
+
 void virtio_device_notify_driver(struct virtio_device *device, unsigned int queue)
 {
 	(void)device;

@@ -53,7 +53,9 @@ int vhost_net_set_queue(
 
 int vhost_net_set_notify(int fd, unsigned int queue, int notify_fd)
 {
+	(void)pthread_mutex_lock(&kernel.lock);
 	kernel.queues[fd - FIRST_FD][queue].config.notify_fd = notify_fd;
+	(void)pthread_mutex_unlock(&kernel.lock);
 	return 0;
 }
 
@@ -188,6 +190,53 @@ static void pairs_run_while_they_are_used(void **state)
 	stop();
 }
 
+static int interrupt_fd(void *transport, unsigned int queue)
+{
+	return *(_Atomic int *)transport + (int)queue;
+}
+
+static int no_interrupt_fd(void *transport, unsigned int queue)
+{
+	(void)transport;
+	(void)queue;
+	return -1;
+}
+
+static void the_interrupt_itself_is_preferred(void **state)
+{
+	_Atomic int first = 1000;
+	int own;
+
+	(void)state;
+	begin(1);
+	t.device->notifier.transport = &first;
+	t.device->notifier.used_buffer_fd = no_interrupt_fd;
+	drive(F_ALL);
+	own = kernel.queues[0][1].config.notify_fd;
+	assert_true(own > 0 && own < FIRST_FD);
+	t.device->notifier.used_buffer_fd = interrupt_fd;
+	virtio_device_notifier_changed(t.device);
+	assert_int_equal(kernel.queues[0][1].config.notify_fd, 1001);
+	assert_int_equal(t.notifications[1], 1);
+	virtio_device_notifier_changed(t.device);
+	assert_int_equal(t.notifications[1], 1);
+	first = 2000;
+	virtio_device_notifier_changed(t.device);
+	assert_int_equal(kernel.queues[0][0].config.notify_fd, 2000);
+	drive(F_ALL);
+	assert_int_equal(kernel.queues[0][1].config.notify_fd, 2001);
+	t.device->notifier.used_buffer_fd = no_interrupt_fd;
+	virtio_device_notifier_changed(t.device);
+	assert_int_equal(kernel.queues[0][1].config.notify_fd, own);
+	/* Nobody is notified of queues that do not run. */
+	virtio_device_set_status(t.device, 0);
+	t.notifications[1] = 0;
+	t.device->notifier.used_buffer_fd = interrupt_fd;
+	virtio_device_notifier_changed(t.device);
+	assert_int_equal(t.notifications[1], 0);
+	stop();
+}
+
 static void a_queue_alone_is_reset(void **state)
 {
 	struct bring_up to;
@@ -295,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_runs_the_rings),
 		cmocka_unit_test(pairs_run_while_they_are_used),
+		cmocka_unit_test(the_interrupt_itself_is_preferred),
 		cmocka_unit_test(a_queue_alone_is_reset),
 		cmocka_unit_test(a_broken_ring_needs_a_reset),
 		cmocka_unit_test(what_the_kernel_refuses_hull_runs),

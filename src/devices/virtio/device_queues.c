@@ -203,6 +203,13 @@ void virtio_device_notify_driver(struct virtio_device *device, unsigned int queu
 		device->notifier.used_buffer(device->notifier.transport, queue);
 }
 
+int virtio_device_used_buffer_fd(struct virtio_device *device, unsigned int queue)
+{
+	if (!device->notifier.used_buffer_fd)
+		return -1;
+	return device->notifier.used_buffer_fd(device->notifier.transport, queue);
+}
+
 /* --- With the device lock held. --- */
 
 /* Calls the function on every thread that has queues of the device, the device's own first. */
@@ -401,6 +408,14 @@ bool virtio_device_reset_queue(struct virtio_device *device, unsigned int queue)
 	}
 	(void)pthread_mutex_unlock(&device->lock);
 	return is_allowed;
+}
+
+void virtio_device_notifier_changed(struct virtio_device *device)
+{
+	(void)pthread_mutex_lock(&device->lock);
+	if (device->ops->notifier_changed)
+		device->ops->notifier_changed(device);
+	(void)pthread_mutex_unlock(&device->lock);
 }
 
 void virtio_device_notify(struct virtio_device *device, unsigned int queue)

@@ -193,6 +193,11 @@ static bool net_hand_over(struct virtio_device *device, unsigned int queue)
 	       net_vhost_hand_over(net, queue);
 }
 
+static void net_notifier_changed(struct virtio_device *device)
+{
+	net_vhost_reconnect(to_net(device));
+}
+
 static void net_queue_notify(struct virtio_device *device, unsigned int queue)
 {
 	struct virtio_net *net = to_net(device);
@@ -315,6 +320,7 @@ static const struct virtio_device_ops net_ops = {
 	.read_config = net_read_config,
 	.activate = net_activate,
 	.hand_over = net_hand_over,
+	.notifier_changed = net_notifier_changed,
 	.queue_notify = net_queue_notify,
 	.quiesce = net_quiesce,
 	.destroy = net_device_destroy,

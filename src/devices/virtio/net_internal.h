@@ -127,6 +127,7 @@ struct net_vhost {
 		struct net_vhost *vhost;
 		unsigned int direction;
 		int call_fd, error_fd;       /* [const] owned */
+		int notify_fd;               /* [vhost lock] call_fd, or the interrupt itself */
 		struct io_event call, error; /* [io] */
 		bool is_set;                 /* [vhost lock] by [io]: handed over */
 		bool runs;                   /* [vhost lock] */
@@ -200,9 +201,11 @@ void net_tx_stop(struct net_tx *tx);
 
 must_check int net_vhost_init(struct virtio_net *net);
 void net_vhost_fini(struct virtio_net *net);
-/* The ops of these names, for a queue of a pair: false where Hull runs it. */
+/* The ops hand_over, quiesce (for a queue of a pair; false where Hull runs it), notifier_changed.
+ */
 must_check bool net_vhost_hand_over(struct virtio_net *net, unsigned int queue);
 bool net_vhost_stop(struct virtio_net *net, unsigned int queue);
+void net_vhost_reconnect(struct virtio_net *net);
 /* [control] Pairs from first on, before count, carry frames or do not. */
 void net_vhost_use(struct virtio_net *net, unsigned int first, unsigned int count, bool use);
 

@@ -128,9 +128,36 @@ static bool has_any(const struct net_vhost *vhost)
 	return vhost->queues[NET_RECEIVE].is_set || vhost->queues[NET_SEND].is_set;
 }
 
+/* The interrupt itself, where it can be had: a used buffer then costs Hull nothing. */
+static int choose_notify(struct net_vhost *vhost, unsigned int direction)
+{
+	int fd = virtio_device_used_buffer_fd(&vhost->net->device, queue_of(vhost, direction));
+
+	return fd >= 0 ? fd : vhost->queues[direction].call_fd;
+}
+
+void net_vhost_reconnect(struct virtio_net *net)
+{
+	for (unsigned int i = 0; net->vhost && i < 2 * net->pair_count; i++) {
+		struct net_vhost *vhost = &net->vhost[i / 2];
+		struct net_vhost_queue *queue = &vhost->queues[i % 2];
+		const int fd = choose_notify(vhost, i % 2);
+		bool is_other;
+
+		(void)pthread_mutex_lock(&vhost->lock);
+		is_other = queue->is_set && queue->notify_fd != fd;
+		if (is_other && vhost_net_set_notify(kernel_fd(vhost), i % 2, fd) == 0)
+			queue->notify_fd = fd;
+		(void)pthread_mutex_unlock(&vhost->lock);
+		/* What went the old way may not arrive. */
+		if (is_other)
+			virtio_device_notify_driver(&net->device, queue_of(vhost, i % 2));
+	}
+}
+
 static int set_queue(struct net_vhost *vhost, unsigned int direction)
 {
-	const struct virtio_device *device = &vhost->net->device;
+	struct virtio_device *device = &vhost->net->device;
 	const struct virtio_queue *queue = &device->queues[queue_of(vhost, direction)];
 	const struct vhost_queue config = {
 		.size = queue->config.size,
@@ -138,13 +165,14 @@ static int set_queue(struct net_vhost *vhost, unsigned int direction)
 		.driver_area = queue->config.driver_area,
 		.device_area = queue->config.device_area,
 		.doorbell_fd = queue->notify_fd,
-		.notify_fd = vhost->queues[direction].call_fd,
+		.notify_fd = choose_notify(vhost, direction),
 		.error_fd = vhost->queues[direction].error_fd,
 	};
 	int r = 0;
 
 	if (!has_any(vhost))
 		r = vhost_net_set_up(kernel_fd(vhost), device->accepted_features, device->gmem);
+	vhost->queues[direction].notify_fd = config.notify_fd;
 	return r < 0 ? r : vhost_net_set_queue(kernel_fd(vhost), direction, &config, device->gmem);
 }
 
