@@ -130,9 +130,9 @@ struct net {
 /* Opens, sets up, connects; a sentence tells what is wrong. options->fd is closed on failure. */
 must_check int net_open(const struct net_options *options, struct net **ret_net, struct err *err);
 /* A descriptor of vhost-net for each pair of a tap, before it is attached (see vhost.h): the owner
- * may have the host's kernel move the frames, which then pass none of the functions below. On
- * failure nothing has changed. */
-must_check int net_open_vhost(struct net *net, struct err *err);
+ * may have the host's kernel move the frames, which then pass none of the functions below. fd: the
+ * only pair's, taken over, failure or not; -1: they are opened. On failure nothing has changed. */
+must_check int net_open_vhost(struct net *net, int fd, struct err *err);
 /* NULL is fine. */
 void net_close(struct net *net);
 #define cleanup_net_backend cleanup_with(net_cleanup)

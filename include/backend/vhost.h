@@ -18,6 +18,8 @@
 /* The descriptor, whose memory is this process's and which has all that Hull asks of it; or -errno,
  * with a sentence that says what to do. */
 must_check int vhost_net_open(struct err *err);
+/* Likewise with one that somebody else has opened: 0 or -errno. The caller keeps it. */
+must_check int vhost_net_adopt(int fd, struct err *err);
 
 /* What every ring has in common; no queue runs. features: as the driver has accepted them; those
  * that are not about rings are left out. */

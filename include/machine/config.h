@@ -74,6 +74,7 @@ struct config_net {
 	char *peer;  /* socket: the peer's path, which makes it a socket of datagrams; NULL: none */
 	char *bridge;                /* tap: put into this bridge; NULL: none */
 	enum config_net_vhost vhost; /* of a tap */
+	int vhost_fd;                /* inherited, with on; -1: none */
 	bool has_mac;
 	uint8_t mac[6];
 	unsigned int mtu;         /* 0: the backend's */

@@ -212,7 +212,7 @@ void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue)
 must_check bool virtio_device_rest_queue(struct virtio_device *device, unsigned int queue);
 /* The queue's I/O thread: one that was handed over is run here, from that entry of its (split)
  * rings on. */
-void virtio_device_take_queue(struct virtio_device *device, unsigned int queue, uint16_t position);
+void virtio_device_take_queue(struct virtio_device *device, unsigned int index, uint16_t position);
 /* As the notifier's op of that name; device lock held, or the I/O thread where that is held for it.
  */
 int virtio_device_used_buffer_fd(struct virtio_device *device, unsigned int queue);

@@ -308,7 +308,7 @@ const struct option option_table[] = {
 			"mtu=, antispoof (the guest sends from its own address only), "
 			"rx-rate=BYTES[/BURST] and tx-rate= (limits per second towards and from "
 			"the guest), pcap=FILE (a capture of what passes). Of tap: queues=N "
-			"(pairs), bridge=NAME, vhost=on or auto (the host's kernel moves the "
+			"(pairs), bridge=NAME, vhost=on, auto or fd:N (the host's kernel moves the "
 			"frames, by vhost-net; auto: where it can). Of socket: listen, peer=PATH "
 			"(datagrams to and from "
 			"that path). Of user and passt: publish=[ADDRESS:]HOST:GUEST[/udp] "

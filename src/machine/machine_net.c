@@ -90,7 +90,7 @@ static int open_vhost(struct machine_net *net, const struct config_net *config, 
 	struct err why = {0};
 
 	if (config->vhost == CONFIG_NET_VHOST_ON)
-		return net_open_vhost(net->backend, err);
+		return net_open_vhost(net->backend, config->vhost_fd, err);
 	if (config->vhost == CONFIG_NET_VHOST_OFF)
 		return 0;
 	if (config_net_looks_at_frames(config))
@@ -98,7 +98,7 @@ static int open_vhost(struct machine_net *net, const struct config_net *config, 
 			"%s: without vhost-net, which what was asked for "
 			"excludes",
 			net->name);
-	else if (net_open_vhost(net->backend, &why) < 0)
+	else if (net_open_vhost(net->backend, -1, &why) < 0)
 		log_line(LOG_LEVEL_DEBUG, "%s: without vhost-net: %s", net->name, why.text);
 	return 0;
 }

@@ -31,6 +31,12 @@ int vhost_net_open(struct err *err)
 	return err_set(err, ENOENT, "not here");
 }
 
+int vhost_net_adopt(int fd, struct err *err)
+{
+	(void)fd;
+	return err_set(err, EBUSY, "another's");
+}
+
 int vhost_net_set_up(int fd, uint64_t features, const struct gmem *gmem)
 {
 	assert_true(fd >= FIRST_FD && fd < FIRST_FD + PAIRS);
@@ -130,6 +136,25 @@ static void tell(int fd)
 	const uint64_t one = 1;
 
 	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+}
+
+static void what_cannot_be_opened_changes_nothing(void **state)
+{
+	struct net net = {.ops = &header_ops, .pair_count = PAIRS};
+	struct err err = {0};
+	int given = dup(STDIN_FILENO);
+
+	(void)state;
+	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++)
+		net.pairs[i].vhost_fd = -1;
+	assert_int_equal(net_open_vhost(&net, -1, &err), -EINVAL);
+	assert_string_equal(err.text, "vhost goes with a tap that has IFF_VNET_HDR");
+	net.has_vnet_header = true;
+	assert_int_equal(net_open_vhost(&net, -1, &err), -ENOENT);
+	assert_int_equal(net_open_vhost(&net, given, &err), -EBUSY);
+	assert_int_equal(fcntl(given, F_GETFD), -1);
+	assert_false(net.has_vhost);
+	assert_int_equal(net.pairs[0].vhost_fd, -1);
 }
 
 static void the_kernel_runs_the_rings(void **state)
@@ -342,6 +367,7 @@ static void a_lost_link_is_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_opened_changes_nothing),
 		cmocka_unit_test(the_kernel_runs_the_rings),
 		cmocka_unit_test(pairs_run_while_they_are_used),
 		cmocka_unit_test(the_interrupt_itself_is_preferred),

@@ -279,18 +279,20 @@ static void close_vhost(struct net *net)
 		fd_close(&net->pairs[i].vhost_fd);
 }
 
-int net_open_vhost(struct net *net, struct err *err)
+int net_open_vhost(struct net *net, int fd, struct err *err)
 {
+	cleanup_fd int given = fd;
+
 	if (!net->has_vnet_header)
 		return err_set(err, EINVAL, "vhost goes with a tap that has IFF_VNET_HDR");
 	for (unsigned int i = 0; i < net->pair_count; i++) {
-		int fd = vhost_net_open(err);
+		int r = given >= 0 ? vhost_net_adopt(given, err) : vhost_net_open(err);
 
-		if (fd < 0) {
+		if (r < 0) {
 			close_vhost(net);
-			return fd;
+			return r;
 		}
-		net->pairs[i].vhost_fd = fd;
+		net->pairs[i].vhost_fd = given >= 0 ? take_fd(&given) : r;
 	}
 	net->has_vhost = true;
 	return 0;

@@ -39,14 +39,11 @@ static int cannot_open(int code, struct err *err)
 	return err_set_errno(err, code, "'" VHOST_NET_PATH "' cannot be opened");
 }
 
-int vhost_net_open(struct err *err)
+static int own(int fd, struct err *err)
 {
-	cleanup_fd int fd = open(VHOST_NET_PATH, O_RDWR | O_CLOEXEC);
 	uint64_t features = 0;
 	int r;
 
-	if (fd < 0)
-		return cannot_open(errno, err);
 	r = control(fd, VHOST_GET_FEATURES, &features);
 	if (r == 0 && (features & RING_FEATURES) != RING_FEATURES)
 		return err_set(err, ENOTSUP,
@@ -55,8 +52,26 @@ int vhost_net_open(struct err *err)
 	if (r == 0)
 		r = control(fd, VHOST_SET_OWNER, NULL);
 	if (r < 0)
-		return err_set_errno(err, -r, "vhost-net refuses this process");
-	return take_fd(&fd);
+		return err_set_errno(err, r, "vhost-net refuses this process");
+	return 0;
+}
+
+int vhost_net_open(struct err *err)
+{
+	cleanup_fd int fd = open(VHOST_NET_PATH, O_RDWR | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return cannot_open(errno, err);
+	r = own(fd, err);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int vhost_net_adopt(int fd, struct err *err)
+{
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+		return err_set_errno(err, errno, "the descriptor of vhost-net is none");
+	return own(fd, err);
 }
 
 static int set_memory(int fd, const struct gmem *gmem)
