@@ -97,6 +97,7 @@ struct net_pair {
 	struct net *net;
 	struct io_thread *io_thread; /* [const] from attach */
 	int fd;                      /* [io] owned; -1: none */
+	int vhost_fd;                /* [const] owned; where has_vhost */
 	struct io_poll polls[NET_DIRECTIONS];
 	bool waiting[NET_DIRECTIONS];
 	unsigned int changes[NET_DIRECTIONS]; /* of pairs, before the wait began */
@@ -113,6 +114,7 @@ struct net {
 	unsigned int send_offloads;    /* that it carries out */
 	unsigned int mtu;              /* 0: not known */
 	unsigned int pair_count;
+	bool has_vhost;              /* see net_open_vhost */
 	bool errors_pass;            /* what poll(2) calls an error is over once it was read */
 	struct io_thread *io_thread; /* of the first pair, from attach */
 	struct net_events events;    /* from attach */
@@ -127,6 +129,10 @@ struct net {
 
 /* Opens, sets up, connects; a sentence tells what is wrong. options->fd is closed on failure. */
 must_check int net_open(const struct net_options *options, struct net **ret_net, struct err *err);
+/* A descriptor of vhost-net for each pair of a tap, before it is attached (see vhost.h): the owner
+ * may have the host's kernel move the frames, which then pass none of the functions below. fd: the
+ * only pair's, taken over, failure or not; -1: they are opened. On failure nothing has changed. */
+must_check int net_open_vhost(struct net *net, int fd, struct err *err);
 /* NULL is fine. */
 void net_close(struct net *net);
 #define cleanup_net_backend cleanup_with(net_cleanup)
@@ -169,6 +175,9 @@ void net_stop_waiting(struct net *net, unsigned int pair, enum net_direction dir
 /* Before a frame: 0 when the rate limit lets it pass, else the time at which to ask again. Its
  * bytes are charged by net_receive and net_send. */
 must_check uint64_t net_limit_ns(struct net *net, enum net_direction direction);
+
+/* First pair's: while the host's kernel moves the frames, looks whether the link is lost. */
+void net_look_at_link(struct net *net);
 
 /* One I/O thread, always the same. What the receiver takes from now on; those that the backend
  * lacks are left out. */

@@ -31,6 +31,9 @@ struct msi_sink {
 	/* Sends it. Any thread, no lock held; does not block. One that was on its way may still
 	 * come while, or just after, the vector is masked on another thread. */
 	void (*fire)(void *owner, unsigned int vector);
+	/* An eventfd by which others fire the vector: what is written to it while the vector is
+	 * masked is sent when it is not any more. -1: it has none. Any thread. May be NULL. */
+	int (*descriptor)(void *owner, unsigned int vector);
 	void *owner;
 };
 
@@ -90,3 +93,5 @@ bool msix_is_enabled(const struct msix *msix);
 /* Sends the vector's message, or makes it pending while masked. Vectors that are not there are
  * ignored. */
 void msix_fire(struct msix *msix, unsigned int index);
+/* The sink's eventfd of the vector; -1: there is none, or no such vector. */
+int msix_descriptor(const struct msix *msix, unsigned int index);

@@ -56,6 +56,9 @@ enum config_net_kind {
 	CONFIG_NET_PASST,
 };
 
+/* Whether the host's kernel moves a tap's frames. */
+enum config_net_vhost { CONFIG_NET_VHOST_OFF, CONFIG_NET_VHOST_AUTO, CONFIG_NET_VHOST_ON };
+
 /* A port of the host's that leads into the guest. */
 struct config_publish {
 	bool udp;
@@ -69,7 +72,9 @@ struct config_net {
 	int fd;      /* inherited; -1: none */
 	bool listen; /* socket: wait for a peer */
 	char *peer;  /* socket: the peer's path, which makes it a socket of datagrams; NULL: none */
-	char *bridge; /* tap: put into this bridge; NULL: none */
+	char *bridge;                /* tap: put into this bridge; NULL: none */
+	enum config_net_vhost vhost; /* of a tap */
+	int vhost_fd;                /* inherited, with on; -1: none */
 	bool has_mac;
 	uint8_t mac[6];
 	unsigned int mtu;         /* 0: the backend's */

@@ -60,6 +60,9 @@ struct virtio_device;
 struct virtio_notifier {
 	void (*used_buffer)(void *transport, unsigned int queue);
 	void (*configuration_changed)(void *transport);
+	/* An eventfd by which others do what used_buffer does, until the transport calls
+	 * virtio_device_notifier_changed; -1: there is none. May be NULL. */
+	int (*used_buffer_fd)(void *transport, unsigned int queue);
 	void *transport;
 };
 
@@ -83,6 +86,12 @@ struct virtio_device_ops {
 	/* The device's I/O thread, before the first queue_notify: features are final, the enabled
 	 * queues of this thread run. Failure breaks the device. May be NULL. */
 	int (*activate)(struct virtio_device *device);
+	/* The queue's I/O thread, when it starts, before activate: true when somebody else (the
+	 * host's kernel) runs it from now on, with its notify_fd, until quiesce names it or
+	 * virtio_device_take_queue. It neither runs here nor is it notified. May be NULL. */
+	bool (*hand_over)(struct virtio_device *device, unsigned int queue);
+	/* Device lock held: the notifier's used_buffer_fd may have changed. May be NULL. */
+	void (*notifier_changed)(struct virtio_device *device);
 	/* I/O thread: the driver made something available in the queue, or may have. Only while
 	 * the queue runs and the device is not broken; also once after each start of a queue. */
 	void (*queue_notify)(struct virtio_device *device, unsigned int queue);
@@ -186,6 +195,8 @@ void virtio_device_read_config(
 uint32_t virtio_device_config_generation(struct virtio_device *device);
 void virtio_device_write_config(
 	struct virtio_device *device, uint32_t offset, const void *bytes, uint32_t size);
+/* The eventfds of its notifier may be others than before. */
+void virtio_device_notifier_changed(struct virtio_device *device);
 /* A notification that did not come through the ioeventfd. Takes no lock; ignored while inactive. */
 void virtio_device_notify(struct virtio_device *device, unsigned int queue);
 /* Power-on state; no vCPU runs. */
@@ -199,6 +210,14 @@ void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue)
  * queue by itself for now. True: something came meanwhile, pop again. Only behind
  * virtq_disable_notifications. */
 must_check bool virtio_device_rest_queue(struct virtio_device *device, unsigned int queue);
+/* The queue's I/O thread: one that was handed over is run here, from that entry of its (split)
+ * rings on. */
+void virtio_device_take_queue(struct virtio_device *device, unsigned int index, uint16_t position);
+/* As the notifier's op of that name; device lock held, or the I/O thread where that is held for it.
+ */
+int virtio_device_used_buffer_fd(struct virtio_device *device, unsigned int queue);
+/* Any thread: a used buffer notification for who runs a queue that was handed over. */
+void virtio_device_notify_driver(struct virtio_device *device, unsigned int queue);
 /* I/O thread: ring corruption or the like: NEEDS_RESET, the driver is told once, and the queues are
  * taken nothing from until reset. What is in flight completes as usual. why: for the fault sink. */
 void virtio_device_break(struct virtio_device *device, unsigned int queue, const char *why);

@@ -117,6 +117,7 @@ static int run_doctor(struct invocation *invocation)
 		doctor_check_io_uring,
 		doctor_check_memory,
 		doctor_check_network,
+		doctor_check_vhost,
 		doctor_check_confinement,
 		doctor_check_libraries,
 		doctor_check_limits,

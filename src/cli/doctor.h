@@ -35,6 +35,7 @@ void doctor_check_kvm(struct report *report); /* sets usable */
 void doctor_check_io_uring(struct report *report);
 void doctor_check_memory(struct report *report);
 void doctor_check_network(struct report *report);
+void doctor_check_vhost(struct report *report);
 void doctor_check_confinement(struct report *report);
 void doctor_check_libraries(struct report *report);
 void doctor_check_limits(struct report *report);

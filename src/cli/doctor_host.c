@@ -2,6 +2,7 @@
 #include "doctor.h"
 
 #include "fd.h"
+#include "vhost.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -90,6 +91,18 @@ void doctor_check_network(struct report *report)
 		report_add(report, "tap", FINDING_LIMITED,
 			"sudo ip tuntap add NAME mode tap user $USER",
 			"%s: only interfaces made for you can be used", strerrordesc_np(errno));
+}
+
+void doctor_check_vhost(struct report *report)
+{
+	struct err err = {0};
+	cleanup_fd int fd = vhost_net_open(&err);
+
+	if (fd >= 0)
+		report_add(report, "vhost-net", FINDING_OK, NULL, "works, for --net tap,vhost=on");
+	else
+		report_add(report, "vhost-net", FINDING_LIMITED, NULL,
+			"--net tap,vhost=on cannot work: %s", err.text);
 }
 
 void doctor_check_confinement(struct report *report)

@@ -150,6 +150,39 @@ static int set_bridge(struct config_net *net, const char *name, const char *valu
 	return set_string(&net->bridge, name, value, IFNAMSIZ - 1, err);
 }
 
+/* fd:N, or -EINVAL. */
+static int set_descriptor(int *field, const char *value)
+{
+	uint64_t fd;
+
+	if (strncmp(value, "fd:", 3) != 0 || parse_u64(value + 3, INT_MAX, &fd) < 0)
+		return -EINVAL;
+	*field = (int)fd;
+	return 0;
+}
+
+static const char *const vhost_words[] = {
+	[CONFIG_NET_VHOST_OFF] = "off",
+	[CONFIG_NET_VHOST_AUTO] = "auto",
+	[CONFIG_NET_VHOST_ON] = "on",
+};
+
+static int set_vhost(struct config_net *net, const char *name, const char *value, struct err *err)
+{
+	for (size_t i = 0; i < array_size(vhost_words); i++) {
+		if (strcmp(vhost_words[i], value) != 0)
+			continue;
+		net->vhost = (enum config_net_vhost)i;
+		net->vhost_fd = -1;
+		return 0;
+	}
+	if (set_descriptor(&net->vhost_fd, value) < 0)
+		return err_set(
+			err, EINVAL, "%s='%.40s' is not one of on, off, auto, fd:N", name, value);
+	net->vhost = CONFIG_NET_VHOST_ON;
+	return 0;
+}
+
 static int set_peer(struct config_net *net, const char *name, const char *value, struct err *err)
 {
 	return set_string(
@@ -211,6 +244,7 @@ static const struct net_word {
 	{"mtu", ALL, true, set_mtu},
 	{"queues", TAP, true, set_queues},
 	{"bridge", TAP, true, set_bridge},
+	{"vhost", TAP, true, set_vhost},
 	{"listen", SOCKET, false, set_listen},
 	{"peer", SOCKET, true, set_peer},
 	{"restrict", USER | PASST, true, set_restrict},
@@ -273,13 +307,11 @@ static int set_place(struct config_net *net, const char *value, struct err *err)
 	size_t most = net->kind == CONFIG_NET_TAP
 	                      ? IFNAMSIZ - 1
 	                      : sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
-	uint64_t fd;
 
 	if (strncmp(value, "fd:", 3) == 0) {
-		if (parse_u64(value + 3, INT_MAX, &fd) < 0)
+		if (set_descriptor(&net->fd, value) < 0)
 			return err_set(err, EINVAL,
 				QUOTED " is not fd:N with a descriptor's number", value);
-		net->fd = (int)fd;
 		return 0;
 	}
 	return set_string(&net->path, net_kinds[net->kind].word, value, most, err);
@@ -310,6 +342,12 @@ static int set_kind(struct config_net *net, char *first, struct err *err)
 		first);
 }
 
+bool config_net_looks_at_frames(const struct config_net *net)
+{
+	return net->antispoof || net->pcap_path || net->rx_bytes_per_second ||
+	       net->tx_bytes_per_second;
+}
+
 static int check_net(const struct config_net *net, struct err *err)
 {
 	if (net->listen && (net->peer || net->fd >= 0))
@@ -321,6 +359,12 @@ static int check_net(const struct config_net *net, struct err *err)
 	if (net->kind == CONFIG_NET_USER && net->mtu && net->mtu < CONFIG_NET_MTU_MIN_IPV6)
 		return err_set(err, EINVAL, "mtu=%u is less than user needs, which is %d", net->mtu,
 			CONFIG_NET_MTU_MIN_IPV6);
+	if (net->vhost == CONFIG_NET_VHOST_ON && config_net_looks_at_frames(net))
+		return err_set(err, EINVAL,
+			"vhost=on moves frames past antispoof, rx-rate, tx-rate and pcap: leave "
+			"one or the other out");
+	if (net->vhost_fd >= 0 && net->queue_count > 1)
+		return err_set(err, EINVAL, "vhost=fd:N serves one queue: write vhost=on");
 	if (net->fd >= 0 && net->queue_count > 1)
 		return err_set(err, EINVAL, "tap=fd:N has one queue: give the tap by its name");
 	return 0;
@@ -329,7 +373,7 @@ static int check_net(const struct config_net *net, struct err *err)
 int config_net_set(void *config, const char *value, struct err *err)
 {
 	struct config *all = config;
-	cleanup_net struct config_net net = {.fd = -1, .restrict_host = true};
+	cleanup_net struct config_net net = {.fd = -1, .vhost_fd = -1, .restrict_host = true};
 	cleanup_text struct text first = {0};
 	const char *words = config_words_first(value, &first);
 	struct config_net *nets;
@@ -369,6 +413,10 @@ static void show_words(const struct config_net *net, struct text *text)
 		text_addf(text, ",queues=%u", net->queue_count);
 	if (net->bridge)
 		text_addf(text, ",bridge=%s", net->bridge);
+	if (net->vhost_fd >= 0)
+		text_addf(text, ",vhost=fd:%d", net->vhost_fd);
+	else if (net->vhost != CONFIG_NET_VHOST_OFF)
+		text_addf(text, ",vhost=%s", vhost_words[net->vhost]);
 	if (net->listen)
 		text_add(text, ",listen");
 	if (net->peer)

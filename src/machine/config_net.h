@@ -13,6 +13,9 @@ must_check int config_net_set(void *config, const char *value, struct err *err);
 must_check bool config_net_show(const void *config, unsigned int index, struct text *text);
 void config_nets_fini(struct config *config);
 
+/* Something was asked for that only Hull's own way between tap and guest can do. */
+must_check bool config_net_looks_at_frames(const struct config_net *net);
+
 /* What goes together among several; -EINVAL with a sentence. */
 must_check int config_nets_validate(const struct config *config, struct err *err);
 

@@ -85,6 +85,24 @@ static int open_backend(
 	return net_open(&options, &net->backend, err);
 }
 
+static int open_vhost(struct machine_net *net, const struct config_net *config, struct err *err)
+{
+	struct err why = {0};
+
+	if (config->vhost == CONFIG_NET_VHOST_ON)
+		return net_open_vhost(net->backend, config->vhost_fd, err);
+	if (config->vhost == CONFIG_NET_VHOST_OFF)
+		return 0;
+	if (config_net_looks_at_frames(config))
+		log_line(LOG_LEVEL_DEBUG,
+			"%s: without vhost-net, which what was asked for "
+			"excludes",
+			net->name);
+	else if (net_open_vhost(net->backend, -1, &why) < 0)
+		log_line(LOG_LEVEL_DEBUG, "%s: without vhost-net: %s", net->name, why.text);
+	return 0;
+}
+
 static int create(struct machine_net *net, unsigned int number, struct virtio_net_options *options,
 	struct err *err)
 {
@@ -97,6 +115,8 @@ static int create(struct machine_net *net, unsigned int number, struct virtio_ne
 		r = net_helper_start(config, number, &net->helper, &helper_fd, err);
 	if (r == 0)
 		r = open_backend(net, nic, take_fd(&helper_fd), err);
+	if (r == 0)
+		r = open_vhost(net, nic, err);
 	if (r < 0)
 		return err_prefix(err, r, "%s", net->name);
 	if (has_helper(nic))
@@ -183,6 +203,9 @@ void machine_net_report(const struct machine_net *net)
 		log_line(LOG_LEVEL_WARNING,
 			"%s: its capture lacks %" PRIu64 " frames: the file was too slow",
 			net->name, missed);
+	if (net->backend->has_vhost)
+		log_line(net->machine->config->timing ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+			"%s: frames are moved by vhost-net, which does not count them", net->name);
 	for (unsigned int i = 0; i < net->backend->pair_count; i++) {
 		report_queue(net, i, NET_RECEIVE);
 		report_queue(net, i, NET_SEND);

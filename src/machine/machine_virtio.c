@@ -103,6 +103,13 @@ static void fire(void *owner, unsigned int vector)
 	msi_vector_fire(&slot->vectors[vector]);
 }
 
+static int vector_descriptor(void *owner, unsigned int vector)
+{
+	const struct virtio_slot *slot = owner;
+
+	return slot->vectors[vector].fd;
+}
+
 static void set_doorbells(struct virtio_slot *slot, uint64_t base, bool connect)
 {
 	const struct vm *vm = &slot->virtio->machine->vm;
@@ -179,7 +186,10 @@ static int put_on_pci(struct virtio_slot *slot, struct err *err)
 	const struct virtio_pci_wiring wiring = {
 		.irq = shared_line_of(&virtio->lines[pci_slot % PCI_PINS],
 			pci_slot / PCI_PINS * PCI_FUNCTIONS + function),
-		.msi = {.set_vector = set_vector, .fire = fire, .owner = slot},
+		.msi = {.set_vector = set_vector,
+			.fire = fire,
+			.descriptor = vector_descriptor,
+			.owner = slot},
 		.vectors_max = vectors,
 		.bar_changed = bar_changed,
 		.owner = slot,

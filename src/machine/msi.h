@@ -51,5 +51,5 @@ void msi_vector_fini(struct msi_vector *vector); /* accepts one that is all zero
 must_check int msi_vector_connect(struct msi_vector *vector, uint64_t address, uint32_t data);
 void msi_vector_disconnect(struct msi_vector *vector);
 
-/* An interrupt, if connected. */
+/* An interrupt, if connected; else once it is: KVM looks at an eventfd when it takes it. */
 void msi_vector_fire(const struct msi_vector *vector);

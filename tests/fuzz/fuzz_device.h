@@ -190,6 +190,29 @@ void virtio_device_fini(struct virtio_device *device)
 			}
 }
 
+/* No fuzzed device hands a queue over. */
+void virtio_device_take_queue(struct virtio_device *device, unsigned int queue, uint16_t position)
+{
+	(void)device;
+	(void)queue;
+	(void)position;
+	fuzz_require(false);
+}
+
+int virtio_device_used_buffer_fd(struct virtio_device *device, unsigned int queue)
+{
+	(void)device;
+	(void)queue;
+	return -1;
+}
+
+void virtio_device_notify_driver(struct virtio_device *device, unsigned int queue)
+{
+	(void)device;
+	(void)queue;
+	fuzz_require(false);
+}
+
 void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue)
 {
 	(void)device;
@@ -220,6 +243,27 @@ void io_thread_call(struct io_thread *thread, void (*function)(void *context), v
 {
 	(void)thread;
 	function(context);
+}
+
+int io_thread_post(struct io_thread *thread, void (*function)(void *context), void *context)
+{
+	(void)thread;
+	(void)function;
+	(void)context;
+	return -EAGAIN;
+}
+
+int io_event_attach(struct io_thread *thread, struct io_event *event)
+{
+	(void)thread;
+	(void)event;
+	return 0;
+}
+
+void io_event_detach(struct io_thread *thread, struct io_event *event)
+{
+	(void)thread;
+	(void)event;
 }
 
 bool io_thread_is_current(const struct io_thread *thread)

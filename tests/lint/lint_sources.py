@@ -26,14 +26,14 @@ KVM_ALLOWED = re.compile(r"^(src/core/kvm\.c|src/arch/|src/machine/(msi|vm|vcpu|
 GUEST_POINTERS = (
     (re.compile(r"\bgmem_span\b|(?:->|\.)spans\b"),
      re.compile(r"^(src/core/gmem\.c|include/core/gmem\.h|include/virtio/chain\.h|"
-                r"src/devices/virtio/(chain|virtq\w*)\.[ch])$"),
+                r"src/devices/virtio/(chain|virtq\w*)\.[ch]|src/devices/backend/vhost\.c)$"),
      "a span of guest RAM outside gmem, chain and virtq: use chain_read, chain_write"),
     (re.compile(r"\biov_base\b"),
      re.compile(r"^(src/core/(gmem|io_\w+)\.c|src/devices/virtio/chain\.c|"
                 r"src/devices/backend/(disk_(direct|request)|net_iov)\.c)$"),
      "a pointer out of an iovec outside chain, the I/O engines and the backends' copying"),
     (re.compile(r"\bregions\s*\[[^]]*\]\s*\.\s*host\b|\bregion->host\b"),
-     re.compile(r"^src/(core/gmem|machine/vm)\.c$"),
+     re.compile(r"^src/(core/gmem|machine/vm|devices/backend/vhost)\.c$"),
      "guest RAM by its mapping: use the doors of gmem.h"),
 )
 SAFETY_WANTED = ("src/core/gmem.c", "src/devices/virtio/chain.c",

@@ -41,7 +41,16 @@ static inline void fake_msi_fire(void *owner, unsigned int index)
 	msi->vectors[index].fired++;
 }
 
+static inline int fake_msi_descriptor(void *owner, unsigned int index)
+{
+	(void)owner;
+	return 500 + (int)index;
+}
+
 static inline struct msi_sink fake_msi_sink(struct fake_msi *msi)
 {
-	return (struct msi_sink){fake_msi_set_vector, fake_msi_fire, msi};
+	return (struct msi_sink){.set_vector = fake_msi_set_vector,
+		.fire = fake_msi_fire,
+		.descriptor = fake_msi_descriptor,
+		.owner = msi};
 }

@@ -106,6 +106,13 @@ void virtq_start(struct virtq *queue, const struct virtq_config *config,
 	queue->features = *features;
 }
 
+void virtq_start_at(struct virtq *queue, const struct virtq_config *config,
+	const struct virtq_features *features, const struct virtq_position *position)
+{
+	assert(position->next_available == position->next_used);
+	virtq_start(queue, config, features);
+}
+
 void virtq_stop(struct virtq *queue)
 {
 	assert(queue->running && !queue->outstanding);
@@ -338,6 +345,8 @@ struct fake_device {
 	int activate_result;
 	unsigned int quiesce_asked; /* VIRTIO_QUEUES_MAX + 1: not */
 	unsigned int config_writes;
+	unsigned int notifier_changes;
+	bool hands_over; /* its queues, to nobody */
 };
 
 static struct fake_device fake_device;
@@ -357,6 +366,19 @@ static inline void fake_write_config(
 	assert(offset < FAKE_CONFIG_BYTES && size && size <= FAKE_CONFIG_BYTES - offset);
 	fake_device.config_writes++;
 	memcpy(fake_device.config + offset, bytes, size);
+}
+
+static inline bool fake_hand_over(struct virtio_device *device, unsigned int queue)
+{
+	(void)device;
+	(void)queue;
+	return fake_device.hands_over;
+}
+
+static inline void fake_notifier_changed(struct virtio_device *device)
+{
+	(void)device;
+	fake_device.notifier_changes++;
 }
 
 static inline int fake_activate(struct virtio_device *device)
@@ -438,6 +460,8 @@ static inline void fake_change_config(void)
 static const struct virtio_device_ops fake_device_ops = {
 	.read_config = fake_read_config,
 	.write_config = fake_write_config,
+	.hand_over = fake_hand_over,
+	.notifier_changed = fake_notifier_changed,
 	.activate = fake_activate,
 	.queue_notify = fake_queue_notify,
 	.quiesce = fake_quiesce,

@@ -19,6 +19,11 @@ static void nics_are_set_and_shown(void **state)
 		{"tap=vm1,queues=4,bridge=br0,mtu=9000", "tap=vm1,mtu=9000,queues=4,bridge=br0"},
 		{"tap,mac=52:54:00:AB:cd:0f,antispoof", "tap,mac=52:54:00:ab:cd:0f,antispoof"},
 		{"tap,rx-rate=1M/2M,tx-rate=10K", "tap,rx-rate=1048576/2097152,tx-rate=10240"},
+		{"tap=t,vhost=on,queues=2", "tap=t,queues=2,vhost=on"},
+		{"tap=fd:3,vhost=fd:4", "tap=fd:3,vhost=fd:4"},
+		{"tap,vhost=fd:4,vhost=auto", "tap,vhost=auto"},
+		{"tap,vhost=off", "tap"},
+		{"tap,vhost=auto,antispoof", "tap,vhost=auto,antispoof"},
 		{"tap,pcap=a b.pcap", "tap,pcap=a b.pcap"},
 		{"socket=/tmp/a,,b", "socket=/tmp/a,,b"},
 		{"socket=/tmp/s,listen", "socket=/tmp/s,listen"},
@@ -68,7 +73,13 @@ static void wrong_nics_are_named(void **state)
 		{"tap=fd:3,bridge=br0", "bridge goes with a tap's name, not with fd:N"},
 		{"tap,publish=1:2",
 			"'publish' is not one of the words of tap: mac=, mtu=, queues=, bridge=, "
-			"antispoof, rx-rate=, tx-rate=, pcap="},
+			"vhost=, antispoof, rx-rate=, tx-rate=, pcap="},
+		{"tap,vhost=yes", "vhost='yes' is not one of on, off, auto, fd:N"},
+		{"tap,vhost=fd:", "vhost='fd:' is not one of on, off, auto, fd:N"},
+		{"tap=t,vhost=fd:4,queues=2", "vhost=fd:N serves one queue: write vhost=on"},
+		{"tap,tx-rate=1M,vhost=on",
+			"vhost=on moves frames past antispoof, rx-rate, tx-rate and pcap: leave "
+			"one or the other out"},
 		{"tap,mac=01:00:5e:00:00:01",
 			"mac='01:00:5e:00:00:01' is not the address of one NIC: its first byte is "
 			"odd, or it is all zero"},

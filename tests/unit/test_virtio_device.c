@@ -25,7 +25,9 @@ static int setup(void **state)
 	memset(&told, 0, sizeof(told));
 	fake_io.attach_fails = false;
 	fake_device_init();
-	fake_device.device.notifier = (struct virtio_notifier){record_used, record_config, &told};
+	fake_device.device.notifier = (struct virtio_notifier){.used_buffer = record_used,
+		.configuration_changed = record_config,
+		.transport = &told};
 	return 0;
 }
 
@@ -358,6 +360,29 @@ static void test_live(void **state)
 	assert_int_equal(write_status(0), 0);
 	assert_false(virtio_device_queue(&fake_device.device, 2).enabled);
 	assert_int_equal(virtio_device_queue(&fake_device.device, 2).descriptor_area, 0);
+}
+
+static void test_queues_that_others_run(void **state)
+{
+	const struct virtq *run = fake_device.device.queues[2].run;
+
+	(void)state;
+	fake_device.hands_over = true;
+	go_live();
+	assert_int_equal(fake_device.activations, 1);
+	assert_int_equal(fake_io_attached(), 0);
+	assert_false(run->running);
+	/* The doorbell is theirs. */
+	virtio_device_notify(&fake_device.device, 2);
+	(void)fake_io_run();
+	assert_int_equal(fake_device.notifies[2], 0);
+	virtio_device_take_queue(&fake_device.device, 2, 7);
+	assert_true(run->running);
+	assert_int_equal(fake_io_attached(), 1);
+	assert_int_equal(fake_device.notifies[2], 1);
+	virtio_device_set_status(&fake_device.device, 0);
+	assert_false(run->running);
+	assert_int_equal(fake_io_attached(), 0);
 }
 
 static void test_ring_features_reach_the_queue(void **state)
@@ -699,6 +724,7 @@ int main(void)
 		test(test_a_bad_queue_breaks_the_device),
 		test(test_bad_addresses),
 		test(test_live),
+		test(test_queues_that_others_run),
 		test(test_ring_features_reach_the_queue),
 		test(test_breaking),
 		test(test_resting),

@@ -303,6 +303,30 @@ static void test_bars(void **state)
 	assert_false(pci.pci.bars[0].enabled);
 }
 
+static void test_interrupts_by_descriptor(void **state)
+{
+	(void)state;
+	go_live();
+	assert_int_equal(virtio_device_used_buffer_fd(&fake_device.device, 0), -1);
+	fake_device.notifier_changes = 0;
+	enable_msix();
+	assert_int_equal(fake_device.notifier_changes, 1);
+	assert_int_equal(virtio_device_used_buffer_fd(&fake_device.device, 0), 501);
+	assert_int_equal(virtio_device_used_buffer_fd(&fake_device.device, 1), 502);
+	common_write(QUEUE_SELECT, 2, 1);
+	common_write(QUEUE_VECTOR, 2, 0);
+	assert_int_equal(fake_device.notifier_changes, 2);
+	assert_int_equal(virtio_device_used_buffer_fd(&fake_device.device, 1), 500);
+	common_write(QUEUE_VECTOR, 2, 0xffff);
+	assert_int_equal(virtio_device_used_buffer_fd(&fake_device.device, 1), -1);
+	common_write(QUEUE_SELECT, 2, FAKE_QUEUES);
+	common_write(QUEUE_VECTOR, 2, 0);
+	assert_int_equal(fake_device.notifier_changes, 3);
+	config_write(found.msix + 2, 2, 0);
+	assert_int_equal(fake_device.notifier_changes, 4);
+	assert_int_equal(virtio_device_used_buffer_fd(&fake_device.device, 0), -1);
+}
+
 static void test_what_linux_does_with_msix(void **state)
 {
 	(void)state;
@@ -733,6 +757,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_identity),
 		test(test_bars),
+		test(test_interrupts_by_descriptor),
 		test(test_what_linux_does_with_msix),
 		test(test_vectors),
 		test(test_one_vector),

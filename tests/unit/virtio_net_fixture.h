@@ -81,6 +81,7 @@ static struct {
 	_Atomic unsigned int notifications[QUEUES], config_changes, faults;
 	_Atomic unsigned int link_ups, link_downs, captures_ended;
 	uint8_t *memory; /* host address of MEMORY_BASE */
+	int vhost_fd;    /* of the first pair's vhost-net, by the test; 0: none */
 } t;
 
 static inline ssize_t header_receive(
@@ -146,12 +147,14 @@ static inline void make_header_backend(void)
 					       .receive_offloads = 0x3f,
 					       .send_offloads = 0x3f,
 					       .mtu = 9000,
-					       .pair_count = PAIRS},
+					       .pair_count = PAIRS,
+					       .has_vhost = t.vhost_fd > 0},
 		.pairs = PAIRS};
 	for (unsigned int i = 0; i < PAIRS; i++) {
 		make_pair(SOCK_SEQPACKET, fds);
 		t.header.net.pairs[i].net = &t.header.net;
 		t.header.net.pairs[i].fd = fds[0];
+		t.header.net.pairs[i].vhost_fd = t.vhost_fd + (int)i;
 		t.peers[i] = fds[1];
 	}
 	atomic_init(&t.header.net.link_up, true);

@@ -10,6 +10,7 @@
 #include "net_iov.h"
 #include "net_kinds.h"
 #include "pcap.h"
+#include "vhost.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -157,6 +158,16 @@ void net_link_established(struct net *net)
 	net->events.link_changed(net->events.owner, true, 0);
 }
 
+void net_look_at_link(struct net *net)
+{
+	struct pollfd look = {.fd = net->pairs[0].fd};
+	unsigned int changes;
+
+	if (net_link_is_up(net) && may_use(net, 0, &changes) && poll(&look, 1, 0) > 0 &&
+		!has_changed(net, changes))
+		net_link_lost(net, -ENODEV);
+}
+
 static int link_failed(struct net *net, unsigned int changes, int code)
 {
 	if (has_changed(net, changes))
@@ -257,12 +268,39 @@ void net_init(struct net *net, const struct net_ops *ops)
 	*net = (struct net){.ops = ops, .pair_count = 1};
 	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++) {
 		net->pairs[i].net = net;
-		net->pairs[i].fd = -1;
+		net->pairs[i].fd = net->pairs[i].vhost_fd = -1;
 	}
+}
+
+static void close_vhost(struct net *net)
+{
+	net->has_vhost = false;
+	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++)
+		fd_close(&net->pairs[i].vhost_fd);
+}
+
+int net_open_vhost(struct net *net, int fd, struct err *err)
+{
+	cleanup_fd int given = fd;
+
+	if (!net->has_vnet_header)
+		return err_set(err, EINVAL, "vhost goes with a tap that has IFF_VNET_HDR");
+	for (unsigned int i = 0; i < net->pair_count; i++) {
+		int r = given >= 0 ? vhost_net_adopt(given, err) : vhost_net_open(err);
+
+		if (r < 0) {
+			close_vhost(net);
+			return r;
+		}
+		net->pairs[i].vhost_fd = given >= 0 ? take_fd(&given) : r;
+	}
+	net->has_vhost = true;
+	return 0;
 }
 
 void net_fini(struct net *net)
 {
+	close_vhost(net);
 	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++)
 		fd_close(&net->pairs[i].fd);
 	pcap_close(net->pcap);

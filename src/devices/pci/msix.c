@@ -129,6 +129,13 @@ void msix_fire(struct msix *msix, unsigned int index)
 	msix->sink.fire(msix->sink.owner, index);
 }
 
+int msix_descriptor(const struct msix *msix, unsigned int index)
+{
+	return index < msix->vector_count && msix->sink.descriptor
+	               ? msix->sink.descriptor(msix->sink.owner, index)
+	               : -1;
+}
+
 /* PCI 3.0 6.8.2: dwords or quadwords, aligned. */
 static bool is_valid(uint64_t offset, unsigned int size, uint64_t bytes)
 {

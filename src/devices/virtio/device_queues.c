@@ -81,12 +81,10 @@ static struct virtq_features ring_features(const struct virtio_device *device)
 	};
 }
 
-static void start_queue(struct virtio_device *device, unsigned int index)
+static void watch_queue(struct virtio_device *device, unsigned int index)
 {
 	struct virtio_queue *queue = &device->queues[index];
-	struct virtq_features features = ring_features(device);
 
-	virtq_start(queue->run, &queue->config, &features);
 	queue->event = (struct io_event){
 		.fd = queue->notify_fd, .ready = queue_event_ready, .owner = device};
 	queue->poller = (struct io_poller){
@@ -95,6 +93,29 @@ static void start_queue(struct virtio_device *device, unsigned int index)
 		virtio_device_break(device, index, "its notifications cannot be watched");
 	else
 		queue->attached = true;
+}
+
+static void start_queue(struct virtio_device *device, unsigned int index)
+{
+	struct virtio_queue *queue = &device->queues[index];
+	struct virtq_features features = ring_features(device);
+
+	if (device->ops->hand_over && device->ops->hand_over(device, index))
+		return;
+	virtq_start(queue->run, &queue->config, &features);
+	watch_queue(device, index);
+}
+
+void virtio_device_take_queue(struct virtio_device *device, unsigned int index, uint16_t position)
+{
+	struct virtio_queue *queue = &device->queues[index];
+	struct virtq_features features = ring_features(device);
+	const struct virtq_position at = {.next_available = position, .next_used = position};
+
+	virtq_start_at(queue->run, &queue->config, &features, &at);
+	watch_queue(device, index);
+	virtio_device_notify_driver(device, index);
+	notify_device(device, index);
 }
 
 static bool is_ours(const struct virtio_device *device, unsigned int queue)
@@ -172,8 +193,21 @@ void virtio_device_quiesced(struct virtio_device *device, unsigned int queue)
 
 void virtio_device_flush_queue(struct virtio_device *device, unsigned int queue)
 {
-	if (virtq_flush(device->queues[queue].run) && device->notifier.used_buffer)
+	if (virtq_flush(device->queues[queue].run))
+		virtio_device_notify_driver(device, queue);
+}
+
+void virtio_device_notify_driver(struct virtio_device *device, unsigned int queue)
+{
+	if (device->notifier.used_buffer)
 		device->notifier.used_buffer(device->notifier.transport, queue);
+}
+
+int virtio_device_used_buffer_fd(struct virtio_device *device, unsigned int queue)
+{
+	if (!device->notifier.used_buffer_fd)
+		return -1;
+	return device->notifier.used_buffer_fd(device->notifier.transport, queue);
 }
 
 /* --- With the device lock held. --- */
@@ -374,6 +408,14 @@ bool virtio_device_reset_queue(struct virtio_device *device, unsigned int queue)
 	}
 	(void)pthread_mutex_unlock(&device->lock);
 	return is_allowed;
+}
+
+void virtio_device_notifier_changed(struct virtio_device *device)
+{
+	(void)pthread_mutex_lock(&device->lock);
+	if (device->ops->notifier_changed)
+		device->ops->notifier_changed(device);
+	(void)pthread_mutex_unlock(&device->lock);
 }
 
 void virtio_device_notify(struct virtio_device *device, unsigned int queue)

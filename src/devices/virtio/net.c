@@ -106,10 +106,13 @@ void net_restart(struct virtio_net *net)
 /* A pair that is not used any more may be waiting still: its next turn, the last, does nothing. */
 int net_use_pairs(struct virtio_net *net, unsigned int count)
 {
-	int r = net_set_pairs(net->backend, count);
+	int r;
 
+	net_vhost_use(net, count, net->pair_count, false);
+	r = net_set_pairs(net->backend, count);
 	if (r == 0)
 		atomic_store(&net->pairs_used, count);
+	net_vhost_use(net, 0, atomic_load(&net->pairs_used), true);
 	net_restart(net); /* meanwhile the backend may have put a pair off */
 	return r;
 }
@@ -147,6 +150,19 @@ static int net_activate(struct virtio_device *device)
 	return net_use_pairs(net, 1);
 }
 
+static bool net_hand_over(struct virtio_device *device, unsigned int queue)
+{
+	struct virtio_net *net = to_net(device);
+
+	return net->vhost && queue != control_queue(net) && queue / 2 < net->pair_count &&
+	       net_vhost_hand_over(net, queue);
+}
+
+static void net_notifier_changed(struct virtio_device *device)
+{
+	net_vhost_reconnect(to_net(device));
+}
+
 static void net_queue_notify(struct virtio_device *device, unsigned int queue)
 {
 	struct virtio_net *net = to_net(device);
@@ -164,7 +180,8 @@ static void net_queue_notify(struct virtio_device *device, unsigned int queue)
 
 static void stop_queue(struct virtio_net *net, unsigned int queue)
 {
-	if (queue / 2 >= net->pair_count || !virtq_is_running(net->device.queues[queue].run))
+	if (queue / 2 >= net->pair_count || (net->vhost && net_vhost_stop(net, queue)) ||
+		!virtq_is_running(net->device.queues[queue].run))
 		return;
 	if (queue % 2)
 		net_tx_stop(&net->tx[queue / 2]);
@@ -187,6 +204,7 @@ static void forget_all(struct virtio_net *net)
 	(void)!net_apply_offloads(net, 0);
 	atomic_store(&net->pairs_used, 0);
 	net_link_stop(net);
+	net_vhost_use(net, 0, net->pair_count, false);
 	if (memcmp(net->mac, net->own_mac, sizeof(net->mac)) != 0 ||
 		(atomic_load(&net->status) & VIRTIO_NET_S_ANNOUNCE))
 		virtio_device_change_config(&net->device, forget_driver, NULL);
@@ -268,6 +286,8 @@ static void net_device_destroy(struct virtio_device *device)
 static const struct virtio_device_ops net_ops = {
 	.read_config = net_read_config,
 	.activate = net_activate,
+	.hand_over = net_hand_over,
+	.notifier_changed = net_notifier_changed,
 	.queue_notify = net_queue_notify,
 	.quiesce = net_quiesce,
 	.destroy = net_device_destroy,
@@ -279,6 +299,7 @@ static void release(struct virtio_net *net)
 		net_rx_fini(&net->rx[i]);
 	free(net->rx);
 	free(net->tx);
+	net_vhost_fini(net);
 	(void)pthread_mutex_destroy(&net->wants_lock);
 	free(net->name);
 	free(net);
@@ -322,6 +343,8 @@ static int create_queues(struct virtio_net *net, const struct virtio_net_options
 		r = net_rx_init(&net->rx[i], net, i);
 		net_tx_init(&net->tx[i], net, i);
 	}
+	if (r == 0 && net->backend->has_vhost)
+		r = net_vhost_init(net);
 	return r;
 }
 
@@ -348,6 +371,8 @@ static int init(struct virtio_net *net, const struct virtio_net_options *options
 	net->device.fault_sink = options->fault_sink;
 	net->device.withheld_features = options->withheld_features;
 	net->device.offered_features = offered_features(net);
+	if (net->backend->has_vhost)
+		net->device.withheld_features |= BIT(VIRTIO_F_RING_PACKED);
 	if (!net->name || create_queues(net, options) < 0)
 		return err_set(err, ENOMEM, "%s: out of memory", options->name);
 	return virtio_device_init(&net->device, err);

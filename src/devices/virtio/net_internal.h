@@ -1,7 +1,7 @@
 /*
  * The network device for its own files: net.c is the device and its configuration, net_link.c its
  * link, net_rx.c and net_tx.c carry frames, net_control.c obeys commands, net_filter.c says what
- * the driver wants.
+ * the driver wants, net_vhost.c has the host's kernel carry frames.
  *
  * [io]: of the I/O thread that the pair of queues belongs to, [control]: of the device's own, which
  * obeys commands; both while the device is active.
@@ -116,6 +116,24 @@ struct net_tx {
 	struct net_counters counters;
 };
 
+/* A pair that the host's kernel may run. */
+struct net_vhost {
+	struct virtio_net *net;
+	unsigned int pair;
+	pthread_mutex_t lock; /* a leaf */
+	bool is_used;         /* [vhost lock] by [control] */
+	bool has_failed;      /* [vhost lock] the kernel has refused it */
+	struct net_vhost_queue {
+		struct net_vhost *vhost;
+		unsigned int direction;
+		int call_fd, error_fd;       /* [const] owned */
+		int notify_fd;               /* [vhost lock] call_fd, or the interrupt itself */
+		struct io_event call, error; /* [io] */
+		bool is_set;                 /* [vhost lock] by [io]: handed over */
+		bool runs;                   /* [vhost lock] */
+	} queues[NET_DIRECTIONS];
+};
+
 struct virtio_net {
 	struct virtio_device device;
 	struct net *backend;
@@ -142,6 +160,8 @@ struct virtio_net {
 	struct net_filter filter;              /* [control] what wants is made of, with mac */
 	struct net_rx *rx;
 	struct net_tx *tx;
+	struct net_vhost *vhost;    /* owned; NULL: Hull moves all frames */
+	struct io_timer look_timer; /* [io] of the first pair */
 };
 
 static inline bool net_accepted(const struct virtio_net *net, unsigned int feature)
@@ -186,6 +206,18 @@ void net_rx_stop(struct net_rx *rx);
 void net_tx_init(struct net_tx *tx, struct virtio_net *net, unsigned int pair);
 void net_tx_run(struct net_tx *tx);
 void net_tx_stop(struct net_tx *tx);
+
+must_check int net_vhost_init(struct virtio_net *net);
+void net_vhost_fini(struct virtio_net *net);
+/* The ops hand_over, quiesce (for a queue of a pair; false where Hull runs it), notifier_changed.
+ */
+must_check bool net_vhost_hand_over(struct virtio_net *net, unsigned int queue);
+bool net_vhost_stop(struct virtio_net *net, unsigned int queue);
+void net_vhost_reconnect(struct virtio_net *net);
+/* [control] Pairs from first on, before count, carry frames or do not. */
+void net_vhost_use(struct virtio_net *net, unsigned int first, unsigned int count, bool use);
+/* Any thread: what decides about the queues otherwise has changed. */
+void net_vhost_follow(struct virtio_net *net);
 
 void net_control_run(struct virtio_net *net, unsigned int queue);
 

@@ -43,6 +43,7 @@ void virtio_net_set_link(struct virtio_net *net, bool up)
 	if (atomic_exchange(&net->unplugged, !up) == !up)
 		return;
 	net_link_show(net);
+	net_vhost_follow(net);
 	net_restart(net); /* what waits is dropped, or goes on */
 }
 

@@ -163,8 +163,10 @@ static void write_queue_vector(struct virtio_pci *pci, uint32_t unused, uint32_t
 	uint32_t queue = load(&pci->queue_select);
 
 	(void)unused;
-	if (queue_is_there(pci, queue))
-		atomic_store(&pci->queue_vectors[queue], valid_vector(pci, value));
+	if (!queue_is_there(pci, queue))
+		return;
+	atomic_store(&pci->queue_vectors[queue], valid_vector(pci, value));
+	virtio_device_notifier_changed(pci->device);
 }
 
 static uint32_t read_queue_enable(struct virtio_pci *pci, uint32_t unused)

@@ -188,10 +188,14 @@ static void pci_write_config(
 	struct virtio_pci *pci = container_of(device, struct virtio_pci, pci);
 	unsigned int data = pci->window + CAP_MORE, length;
 	uint32_t offset;
+	bool was_enabled;
 
+	was_enabled = msix_is_enabled(&pci->msix);
 	pci_device_store_guest(device, reg, size, value);
 	msix_config_written(&pci->msix, reg, size);
 	update_intx(pci);
+	if (msix_is_enabled(&pci->msix) != was_enabled)
+		virtio_device_notifier_changed(pci->device);
 	if (overlaps(reg, size, data, 4) && window_is_valid(pci, &offset, &length))
 		virtio_pci_bar_write(pci, offset, length, pci_device_load(device, data, length));
 }
@@ -231,6 +235,15 @@ static void pci_used_buffer(void *transport, unsigned int queue)
 		msix_fire(&pci->msix, atomic_load(&pci->queue_vectors[queue]));
 	else
 		virtio_isr_raise(&pci->isr, VIRTIO_ISR_QUEUE);
+}
+
+static int pci_used_buffer_fd(void *transport, unsigned int queue)
+{
+	const struct virtio_pci *pci = transport;
+
+	return msix_is_enabled(&pci->msix)
+	               ? msix_descriptor(&pci->msix, atomic_load(&pci->queue_vectors[queue]))
+	               : -1;
 }
 
 static void pci_configuration_changed(void *transport)
@@ -370,6 +383,7 @@ int virtio_pci_init(struct virtio_pci *pci, struct virtio_device *device,
 	device->notifier = (struct virtio_notifier){
 		.used_buffer = pci_used_buffer,
 		.configuration_changed = pci_configuration_changed,
+		.used_buffer_fd = pci_used_buffer_fd,
 		.transport = pci,
 	};
 	return 0;
