@@ -22,7 +22,7 @@ qemu_virtiofs()
 		kill -0 $daemon 2>/dev/null || return 1
 		sleep 0.01
 	done
-	timeout 120 "$QEMU" -M microvm,pcie=on -enable-kvm -cpu host -nodefaults -no-user-config -display none \
+	timeout 120 "$QEMU" -L /usr/share/qemu -L /usr/share/seabios -M microvm,pcie=on -enable-kvm -cpu host -nodefaults -no-user-config -display none \
 		-no-reboot -m 512 -object memory-backend-memfd,id=m,size=512M,share=on \
 		-numa node,memdev=m -chardev socket,id=c,path=$scratch/fs \
 		-device vhost-user-fs-pci,chardev=c,tag=ROOT -device virtio-serial-pci \
