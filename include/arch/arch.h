@@ -50,7 +50,7 @@ must_check int arch_platform_create(const int *vm_fd, struct bus *pio, struct bu
 void arch_platform_destroy(struct arch_platform *platform);
 void arch_platform_reset(struct arch_platform *platform); /* no vCPU runs */
 
-/* Where the platform's devices sit, by kind; the machine takes base, size and irq from here. */
+/* Where the platform's devices sit, by kind, if it has one: the machine makes what is there. */
 struct board_device arch_board_device(enum board_device_kind kind);
 /* The index-th place for a virtio-mmio device; -ENOSPC when there are no more. by_words: for a
  * kernel that is told of it on its command line; then the interrupt is edge-triggered. */

@@ -305,14 +305,13 @@ static void signal_received(void *owner, int signal)
 		return;
 	}
 	if (!first || machine->panicked || !machine->config->grace_ns ||
-		!acpi_pm_power_button_is_enabled(&machine->power)) {
+		!machine_press_power_button(machine)) {
 		end_by_signal(machine);
 		return;
 	}
 	log_line(LOG_LEVEL_INFO,
 		"SIG%s: asked the guest to power off; a second signal ends it at once",
 		sigabbrev_np(signal));
-	acpi_pm_press_power_button(&machine->power);
 	loop_timer_arm(&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
 }
 

@@ -168,15 +168,15 @@ void arch_platform_reset(struct arch_platform *platform)
 struct board_device arch_board_device(enum board_device_kind kind)
 {
 	static const struct board_device devices[] = {
-		[BOARD_UART_16550] = {BOARD_UART_16550, PIO_COM1, 8, GSI_COM1},
-		[BOARD_RTC_CMOS] = {BOARD_RTC_CMOS, PIO_RTC, 2, GSI_RTC},
-		[BOARD_I8042] = {BOARD_I8042, PIO_I8042, 5, GSI_KEYBOARD},
-		[BOARD_POWER] = {BOARD_POWER, PIO_POWER, POWER_PIO_SIZE, GSI_SCI},
-		[BOARD_PVPANIC] = {BOARD_PVPANIC, PIO_PVPANIC, 1, 0},
-		[BOARD_DEBUG_EXIT] = {BOARD_DEBUG_EXIT, PIO_DEBUG_EXIT, 4, 0},
+		[BOARD_UART_16550] = {BOARD_UART_16550, PIO_COM1, 8, GSI_COM1, true},
+		[BOARD_RTC_CMOS] = {BOARD_RTC_CMOS, PIO_RTC, 2, GSI_RTC, true},
+		[BOARD_I8042] = {BOARD_I8042, PIO_I8042, 5, GSI_KEYBOARD, true},
+		[BOARD_POWER] = {BOARD_POWER, PIO_POWER, POWER_PIO_SIZE, GSI_SCI, true},
+		[BOARD_PVPANIC] = {BOARD_PVPANIC, PIO_PVPANIC, 1, 0, true},
+		[BOARD_DEBUG_EXIT] = {BOARD_DEBUG_EXIT, PIO_DEBUG_EXIT, 4, 0, true},
 	};
 
-	return devices[kind];
+	return kind < array_size(devices) ? devices[kind] : (struct board_device){.kind = kind};
 }
 
 int arch_board_virtio_mmio(unsigned int index, bool by_words, struct board_device *ret_device)
@@ -214,6 +214,7 @@ void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes)
 		.window64_base = (high_end + 64 * GIB - 1) / (64 * GIB) * (64 * GIB),
 		.window64_size = 64 * GIB,
 		.intx_irqs = {GSI_PCI_A, GSI_PCI_A + 1, GSI_PCI_A + 2, GSI_PCI_A + 3},
+		.has_ports = true,
 	};
 }
 
