@@ -163,9 +163,9 @@ static void guest_panicked(struct machine *machine)
 				    "signal ends hull (--on-panic=pause)");
 }
 
-static void guest_reset(struct machine *machine)
+static void guest_reset(struct machine *machine, uint32_t value)
 {
-	if (arch_reset_follows_panic(&machine->gmem)) {
+	if (arch_reset_follows_panic(&machine->gmem, value)) {
 		guest_panicked(machine);
 	} else if (machine->config->on_reboot == CONFIG_ON_REBOOT_EXIT || machine->signal) {
 		(void)err_set(&machine->end_sentence, 0, "the guest rebooted (--on-reboot=exit)");
@@ -189,7 +189,7 @@ static void guest_ended(struct machine *machine, enum guest_end end, uint32_t va
 						  : EXIT_STATUS_POWER_OFF);
 		break;
 	case GUEST_END_RESET:
-		guest_reset(machine);
+		guest_reset(machine, value);
 		break;
 	case GUEST_END_PANIC:
 		guest_panicked(machine);

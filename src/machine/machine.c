@@ -141,7 +141,7 @@ static int create_vcpus(struct machine *machine, struct err *err)
 
 	for (unsigned int i = 0; r == 0 && i < count; i++)
 		r = arch_vcpu_init(machine->arch, machine->vcpus.vcpus[i].fd, i, err);
-	return r;
+	return r < 0 ? r : arch_vm_finish(machine->arch, err);
 }
 
 static int create_guest(struct machine *machine, struct err *err)
@@ -150,8 +150,11 @@ static int create_guest(struct machine *machine, struct err *err)
 		.cpu_count = machine->config->cpu_count,
 		.cpu_features = machine->config->cpu_features,
 	};
-	int r = vm_create(machine->kvm_fd, &machine->vm, err);
+	unsigned long type;
+	int r = arch_vm_type(machine->kvm_fd, machine->config->memory_bytes, &type, err);
 
+	if (r == 0)
+		r = vm_create(machine->kvm_fd, type, &machine->vm, err);
 	if (r == 0)
 		r = arch_vm_create(machine->kvm_fd, machine->vm.fd, &options, &machine->arch, err);
 	timeline_mark(&machine->timeline, TIMELINE_KVM);
@@ -189,7 +192,7 @@ static int load_guest(struct machine *machine, struct err *err)
 		.user_words = config->append ? config->append : "",
 	};
 	struct arch_boot boot;
-	int r = arch_load(&machine->gmem, &machine->board, &source, &boot, err);
+	int r = arch_load(machine->arch, &machine->gmem, &machine->board, &source, &boot, err);
 
 	if (r < 0)
 		return r;
