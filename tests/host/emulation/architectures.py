@@ -39,6 +39,6 @@ ARCHITECTURES = {
         console="ttyAMA0",
         kernel_words=(),
         kvm_modules=(),
-        supported=False,
+        supported=True,
     ),
 }
