@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import ROOT, Suite, fetched, run  # noqa: E402
+from harness import ROOT, Suite, fetched, put_modules, run  # noqa: E402
 
 HOST_PROGRAMS = ("script", "e2fsck")
 CASE_SECONDS = 300  # of a minute or two
@@ -301,16 +301,8 @@ def make_root(image, scratch, vsock_tool):
 def prepare(files, disks, vsock_tool, library, example):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
-    source, target = Path(found["modules"]), files / "modules"
-    for name in MODULES:
-        path = source / "kernel" / name
-        if path.is_dir():
-            shutil.copytree(path, target / "kernel" / name)
-        elif path.exists():
-            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target / "kernel" / name)
-    shutil.copy(source / "modules.builtin", target)
-    (files / "version").write_text(source.name)
+    put_modules(found["modules"], files / "modules", MODULES)
+    (files / "version").write_text(Path(found["modules"]).name)
     for path in (vsock_tool, example, ROOT / "examples/boot.sh"):
         shutil.copy(path, files)
     shutil.copy(library, files / "libhull.so.0")

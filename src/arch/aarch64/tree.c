@@ -1,9 +1,10 @@
-/* See tree.h. Addresses and sizes are two cells each; the names of bindings stand by their nodes. */
+/* See tree.h. Addresses and sizes are two cells each; the names of bindings stand by their nodes.
+ */
 #include "tree.h"
 
 #include "compiler.h"
-#include "tree_writer.h"
 #include "layout.h"
+#include "tree_writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +23,7 @@ enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK };
 
 /* pci-bus: the first of an address's three cells. */
 #define PCI_SPACE_MEMORY32 0x02000000
-#define PCI_SPACE_MEMORY64 0x03000000
+#define PCI_SPACE_MEMORY64 0x43000000 /* prefetchable, as all large BARs are */
 #define PCI_PINS           4
 #define PCI_PIN_MASK       7
 #define PCI_DEVICE_SHIFT   11
@@ -31,7 +32,8 @@ enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK };
 #define UART_CLOCK_HZ 1843200
 #define APB_CLOCK_HZ  24000000
 
-static void add_interrupt(struct tree_cells *cells, uint32_t type, uint32_t number, uint32_t trigger)
+static void add_interrupt(
+	struct tree_cells *cells, uint32_t type, uint32_t number, uint32_t trigger)
 {
 	tree_cells_add(cells, type);
 	tree_cells_add(cells, number);
@@ -397,8 +399,8 @@ static void put_root(struct tree_writer *writer, const struct tree_request *requ
 	tree_node_end(writer);
 }
 
-int tree_build(const struct tree_request *request, void *buffer, size_t capacity, size_t *ret_length,
-	struct err *err)
+int tree_build(const struct tree_request *request, void *buffer, size_t capacity,
+	size_t *ret_length, struct err *err)
 {
 	struct tree_writer writer;
 	int length;

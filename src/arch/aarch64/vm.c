@@ -5,9 +5,9 @@
 #include "arch.h"
 
 #include "boot.h"
-#include "tree.h"
 #include "gic.h"
 #include "layout.h"
+#include "tree.h"
 #include "vcpu.h"
 
 #include <errno.h>

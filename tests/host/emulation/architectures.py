@@ -1,6 +1,6 @@
 """The architectures whose KVM hosts can be emulated, one row each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,8 @@ ARCHITECTURES = {
         supported=True,
     ),
 }
+
+# The same host with the older interrupt controller, which its guests then have as well.
+ARCHITECTURES["aarch64-gicv2"] = replace(
+    ARCHITECTURES["aarch64"],
+    machine=("-machine", "virt,virtualization=on,gic-version=2", "-cpu", "cortex-a57"))
