@@ -51,7 +51,7 @@ def make_image(path, scratch):
 def prepare(build, files, scratch):
     harness.put_guest(files, HERE / "peer-init", PEER_MODULES)
     (files / "initrd").rename(files / "peer.cpio")
-    harness.put_modules(files / "modules")
+    harness.put_modules(harness.fetched("6.1-cloud")["modules"], files / "modules")
     make_floor(build, files / "floor.cpio")
 
 

@@ -27,6 +27,11 @@ struct arch_vm_options {
  * incomplete for a distribution's kernel. */
 bool arch_cpu_can_virtualise(void);
 
+/* The type to create a VM of (KVM API 4.2) with that much RAM. -E2BIG: this host's processors
+ * cannot address it. */
+must_check int arch_vm_type(
+	int kvm_fd, uint64_t memory_bytes, unsigned long *ret_type, struct err *err);
+
 /* Lays size_bytes of RAM out: fills in base and size of the regions (gmem.h). */
 void arch_memory_layout(uint64_t size_bytes, struct gmem *gmem);
 
@@ -40,7 +45,10 @@ void arch_vm_destroy(struct arch_vm *arch);
 
 /* Identity and features of one vCPU; index 0 is the one that boots. */
 must_check int arch_vcpu_init(
-	const struct arch_vm *arch, int vcpu_fd, unsigned int index, struct err *err);
+	struct arch_vm *arch, int vcpu_fd, unsigned int index, struct err *err);
+
+/* What can be done only when all vCPUs are there. */
+must_check int arch_vm_finish(struct arch_vm *arch, struct err *err);
 
 /* Devices of the architecture's own that answer on the machine's buses. They outlive the VM, which
  * is remade at a reset: vm_fd points to its current descriptor. */
@@ -50,7 +58,7 @@ must_check int arch_platform_create(const int *vm_fd, struct bus *pio, struct bu
 void arch_platform_destroy(struct arch_platform *platform);
 void arch_platform_reset(struct arch_platform *platform); /* no vCPU runs */
 
-/* Where the platform's devices sit, by kind; the machine takes base, size and irq from here. */
+/* Where the platform's devices sit, by kind, if it has one: the machine makes what is there. */
 struct board_device arch_board_device(enum board_device_kind kind);
 /* The index-th place for a virtio-mmio device; -ENOSPC when there are no more. by_words: for a
  * kernel that is told of it on its command line; then the interrupt is edge-triggered. */
@@ -64,8 +72,22 @@ struct kvm_irq_routing_entry;
 unsigned int arch_irq_routes(
 	struct kvm_irq_routing_entry *entries, unsigned int capacity, unsigned int *ret_gsis);
 
-/* Does the interrupt controller tell messages apart by who sent them? */
-bool arch_msi_needs_device_id(void);
+/* What KVM_IRQ_LINE calls the line of a GSI. */
+uint32_t arch_irq_line(unsigned int gsi);
+
+/* How many vectors guests have for the devices of that many CPUs: more than that may be offered,
+ * but not used. */
+unsigned int arch_msi_vectors(unsigned int cpu_count);
+
+struct arch_message {
+	uint64_t address;
+	uint32_t data;
+	uint32_t device_id; /* PCI requester id */
+};
+
+/* KVM's route for a message, all but its GSI. False: nothing on the board takes it. Any thread. */
+bool arch_msi_route(const struct arch_vm *arch, const struct arch_message *message,
+	struct kvm_irq_routing_entry *ret_entry);
 
 /* Words that help a Linux kernel on this board, NULL-terminated; with_console: a UART is there and
  * shall carry the kernel's console. */
@@ -90,15 +112,17 @@ struct arch_boot {
 };
 
 /* Writes the kernel, the initrd, the command line and the board's tables into guest memory. */
-must_check int arch_load(const struct gmem *gmem, const struct board *board,
-	const struct arch_boot_source *source, struct arch_boot *ret_boot, struct err *err);
+must_check int arch_load(const struct arch_vm *arch, const struct gmem *gmem,
+	const struct board *board, const struct arch_boot_source *source,
+	struct arch_boot *ret_boot, struct err *err);
 
 /* Puts the boot vCPU at the kernel's entry. */
 must_check int arch_vcpu_set_boot(
 	int vcpu_fd, const struct gmem *gmem, const struct arch_boot *boot, struct err *err);
 
-/* After a reset request: had the guest's kernel marked it as the end of a panic? */
-bool arch_reset_follows_panic(const struct gmem *gmem);
+/* After a reset request: had the guest's kernel marked it as the end of a panic? value: what came
+ * with GUEST_END_RESET. */
+bool arch_reset_follows_panic(const struct gmem *gmem, uint32_t value);
 
 /* Registers and the bytes at the instruction pointer, for people. On the vCPU's thread. */
 void arch_vcpu_describe(int vcpu_fd, const struct gmem *gmem, struct text *text);

@@ -2,7 +2,8 @@
  * A boot file as a seekable descriptor, whatever it was on disk.
  *
  * A regular file is used as it is; a pipe (process substitution) is read into a memfd; gzip, xz and
- * zstd are unpacked into a memfd by libraries loaded on demand. Runs on the main thread at
+ * zstd, also inside of an EFI zboot program, are unpacked into a memfd by libraries loaded on
+ * demand. Runs on the main thread at
  * start-up.
  */
 #pragma once

@@ -11,7 +11,8 @@
 enum guest_end {
 	GUEST_END_NONE,
 	GUEST_END_POWER_OFF,    /* ACPI S5 */
-	GUEST_END_RESET,        /* reset register, keyboard controller */
+	GUEST_END_RESET,        /* reset register, keyboard controller, firmware: its value is what
+	                         * KVM says of the kind of reset, else 0 */
 	GUEST_END_PANIC,        /* pvpanic: the guest kernel has panicked */
 	GUEST_END_CRASH_LOADED, /* pvpanic: panicked, and a crash kernel takes over: not an end */
 	GUEST_END_DEBUG_EXIT,   /* isa-debug-exit; value is what was written */

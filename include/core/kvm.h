@@ -29,9 +29,9 @@ must_check bool kvm_has_capability(int kvm_fd, const struct kvm_capability *capa
 must_check int kvm_check_required(
 	int kvm_fd, const struct kvm_capability *capabilities, size_t count, struct err *err);
 
-/* Really creates a VM with a vCPU, and destroys both: a processor that is held by another
- * hypervisor, or used up resources, show nowhere else. */
-must_check int kvm_try(int kvm_fd, struct err *err);
+/* Really creates a VM (of the architecture's type) with a vCPU, and destroys both: a processor that
+ * is held by another hypervisor, or used up resources, show nowhere else. */
+must_check int kvm_try(int kvm_fd, unsigned long vm_type, struct err *err);
 
 enum kvm_kind {
 	KVM_KIND_UNKNOWN,

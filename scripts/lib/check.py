@@ -1,4 +1,4 @@
-"""Builds Hull with gcc, clang and the sanitizers, runs the test suites and sums up.
+"""Builds Hull with gcc, clang, the sanitizers and for aarch64, runs the test suites and sums up.
 
 Exits with 1 when a build or a test fails. A test that cannot run on this machine says why and is
 listed at the end.
@@ -26,6 +26,7 @@ class Variant:
     compiler: str
     suites: tuple | None
     options: tuple = ()
+    machine: str | None = None  # the one to build it on; None: any
 
 
 VARIANTS = (
@@ -35,6 +36,9 @@ VARIANTS = (
             ("-Db_sanitize=address,undefined", "-Db_lundef=false")),
     Variant("tsan", "build/tsan", "clang", ("unit", "guest"),
             ("-Db_sanitize=thread", "-Db_lundef=false")),
+    # Its unit tests run by qemu-user, and what boots Linux in an emulated Arm server.
+    Variant("aarch64", "build/aarch64", "gcc", ("unit", "fuzz", "integration"),
+            ("--cross-file", "meson/aarch64-linux-gnu.ini"), machine="x86_64"),
 )
 
 
@@ -137,6 +141,8 @@ def main():
     started = time.monotonic()
     totals = Totals()
     for variant in VARIANTS:
+        if variant.machine not in (None, os.uname().machine):
+            continue
         if options.variant:
             chosen = variant.name == options.variant
         else:

@@ -8,6 +8,7 @@
 
 #include "fd.h"
 #include "unpack.h"
+#include "zboot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -171,7 +172,9 @@ int image_open(const char *what, const char *path, bool unpack, uint64_t limit_b
 
 	if (r < 0)
 		return r;
-	r = unpack ? unpack_image(what, path, limit_bytes, &image, err) : 0;
+	r = unpack ? zboot_take_out(what, path, limit_bytes, &image, err) : 0;
+	if (r == 0 && unpack)
+		r = unpack_image(what, path, limit_bytes, &image, err);
 	if (r < 0)
 		return r;
 	*ret_image = (struct image){take_fd(&image.fd), image.size_bytes};

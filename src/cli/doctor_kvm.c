@@ -1,6 +1,8 @@
 /* Is there KVM, of what kind, and can it do what Hull asks of it? */
 #include "doctor.h"
 
+#include "arch.h"
+#include "config.h"
 #include "err.h"
 #include "fd.h"
 #include "kvm.h"
@@ -84,6 +86,7 @@ void doctor_check_kvm(struct report *report)
 {
 	struct err err = {0};
 	cleanup_fd int fd = kvm_open(&err);
+	unsigned long vm_type;
 
 	if (fd < 0) {
 		report_add(report, "kvm", FINDING_MISSING, NULL, "%s", err.text);
@@ -91,7 +94,8 @@ void doctor_check_kvm(struct report *report)
 			check_processor(report);
 		return;
 	}
-	if (kvm_try(fd, &err) < 0) {
+	if (arch_vm_type(fd, CONFIG_MEMORY_MIN_BYTES, &vm_type, &err) < 0 ||
+		kvm_try(fd, vm_type, &err) < 0) {
 		report_add(report, "kvm", FINDING_MISSING, NULL, "%s", err.text);
 		return;
 	}

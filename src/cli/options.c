@@ -202,7 +202,8 @@ const struct option option_table[] = {
 		.details = "The guest sees the host's processor without the features named, as in "
 			   "--cpu=-avx512f,-x2apic; names are those of /proc/cpuinfo. Nested "
 			   "virtualisation (vmx, svm) is hidden unless it is named with a plus: "
-			   "--cpu=+vmx. A feature that KVM does not offer cannot be added.",
+			   "--cpu=+vmx. A feature that KVM does not offer cannot be added. On "
+			   "aarch64 there are sve, pauth and pmu, and pmu is hidden unless named.",
 	},
 	{
 		.name = "memory",
@@ -396,8 +397,9 @@ const struct option option_table[] = {
 		.default_value = "pci",
 		.choices = "pci mmio mmio-cmdline",
 		.help = "where virtio devices sit: pci, mmio or mmio-cmdline",
-		.details = "A kernel finds devices on mmio through ACPI. For one that is built "
-			   "without ACPI, mmio-cmdline says on its command line where they are "
+		.details = "A kernel finds devices on mmio through ACPI or the device tree. For "
+			   "one that is built without ACPI, mmio-cmdline (not on aarch64) says on "
+                           "its command line where they are "
 			   "(virtio_mmio.device=SIZE@BASE:IRQ), and ACPI does not; with --cmdline "
 			   "these words are yours to give.",
 	},
@@ -485,7 +487,7 @@ const struct option option_table[] = {
 		.commands = COMMAND_RUN,
 		.help = "the device isa-debug-exit at port 0xf4",
 		.details = "As with QEMU's device of that name: a guest that writes the byte N "
-			   "there ends the VM with status 2N+1.",
+			   "there ends the VM with status 2N+1. On aarch64 it is at 0x9030000.",
 	},
 	{
 		.name = "control",

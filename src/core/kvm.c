@@ -87,13 +87,13 @@ int kvm_check_required(
 	return 0;
 }
 
-int kvm_try(int kvm_fd, struct err *err)
+int kvm_try(int kvm_fd, unsigned long vm_type, struct err *err)
 {
 	cleanup_fd int vm_fd = -1;
 	cleanup_fd int vcpu_fd = -1;
 
 	do
-		vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+		vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, vm_type);
 	while (vm_fd < 0 && errno == EINTR);
 	if (vm_fd < 0 && errno == EBUSY)
 		return err_set(err, EBUSY,

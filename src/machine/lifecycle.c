@@ -178,9 +178,9 @@ static void guest_panicked(struct machine *machine)
 				    "signal ends hull (--on-panic=pause)");
 }
 
-static void guest_reset(struct machine *machine)
+static void guest_reset(struct machine *machine, uint32_t value)
 {
-	if (arch_reset_follows_panic(&machine->gmem)) {
+	if (arch_reset_follows_panic(&machine->gmem, value)) {
 		guest_panicked(machine);
 	} else if (machine->config->on_reboot == CONFIG_ON_REBOOT_EXIT || machine->signal) {
 		(void)err_set(&machine->end_sentence, 0, "the guest rebooted (--on-reboot=exit)");
@@ -204,7 +204,7 @@ static void guest_ended(struct machine *machine, enum guest_end end, uint32_t va
 						  : EXIT_STATUS_POWER_OFF);
 		break;
 	case GUEST_END_RESET:
-		guest_reset(machine);
+		guest_reset(machine, value);
 		break;
 	case GUEST_END_PANIC:
 		guest_panicked(machine);
@@ -320,14 +320,13 @@ static void signal_received(void *owner, int signal)
 		return;
 	}
 	if (!first || machine->panicked || !machine->config->grace_ns ||
-		!acpi_pm_power_button_is_enabled(&machine->power)) {
+		!machine_press_power_button(machine)) {
 		end_by_signal(machine);
 		return;
 	}
 	log_line(LOG_LEVEL_INFO,
 		"SIG%s: asked the guest to power off; a second signal ends it at once",
 		sigabbrev_np(signal));
-	acpi_pm_press_power_button(&machine->power);
 	loop_timer_arm(&machine->grace, clock_monotonic_ns() + machine->config->grace_ns);
 }
 

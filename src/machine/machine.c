@@ -5,7 +5,6 @@
  */
 #include "machine.h"
 
-#include "clock.h"
 #include "fd.h"
 #include "kvm.h"
 #include "kvm_capabilities.h"
@@ -17,131 +16,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enters a device of the board into its list, at its usual place. */
-static struct board_device place(struct machine *machine, enum board_device_kind kind)
-{
-	struct board_device device = arch_board_device(kind);
-
-	machine->board.devices[machine->board.device_count++] = device;
-	return device;
-}
-
-static int attach(struct bus *bus, const char *name, uint64_t base, uint64_t size,
-	const struct bus_ops *ops, void *device, struct err *err)
-{
-	return bus_attach(bus,
-		&(struct bus_range){
-			.base = base, .size = size, .ops = ops, .device = device, .name = name},
-		err);
-}
-
-static int create_uart(struct machine *machine, struct err *err)
-{
-	struct board_device at;
-	struct console_port port;
-	struct irq irq;
-	int r;
-
-	if (machine->config->console == CONFIG_CONSOLE_NULL)
-		return 0;
-	at = place(machine, BOARD_UART_16550);
-	irq = vm_connect_irq(&machine->vm, at.irq);
-	port = machine_console_port(machine);
-	r = ns16550_create(&irq, &port, &machine->uart, err);
-	if (r < 0)
-		return r;
-	return attach(
-		&machine->pio, "uart", at.base, at.size, &ns16550_bus_ops, machine->uart, err);
-}
-
-static void power_timer_expired(void *owner)
-{
-	struct machine *machine = owner;
-
-	acpi_pm_tick(&machine->power);
-}
-
-static void rtc_timer_expired(void *owner)
-{
-	struct machine *machine = owner;
-
-	rtc_cmos_tick(&machine->rtc);
-}
-
-/* The chips of the platform, in the order of their ports. */
-static int create_chips(struct machine *machine, struct err *err)
-{
-	const struct guest_end_sink end = lifecycle_guest_end_sink(machine);
-	const struct board_device i8042 = place(machine, BOARD_I8042);
-	const struct board_device rtc = place(machine, BOARD_RTC_CMOS);
-	const struct board_device pvpanic = place(machine, BOARD_PVPANIC);
-	const struct board_device power = place(machine, BOARD_POWER);
-	const uint64_t low_bytes = machine->gmem.regions[0].size_bytes;
-	struct bus *pio = &machine->pio;
-	int r;
-
-	i8042_init(&machine->i8042,
-		&(struct i8042_options){
-			.keyboard_irq = vm_connect_irq(&machine->vm, i8042.irq), .end = end});
-	r = attach(pio, "i8042", i8042.base, 1, &i8042_data_bus_ops, &machine->i8042, err);
-	if (r == 0)
-		r = attach(pio, "i8042", i8042.base + 4, 1, &i8042_command_bus_ops, &machine->i8042,
-			err);
-	rtc_cmos_init(&machine->rtc,
-		&(struct rtc_cmos_options){
-			.irq = vm_connect_irq(&machine->vm, rtc.irq),
-			.timer = loop_timer_for_device(&machine->rtc_timer),
-			.low_ram_bytes = low_bytes,
-			.high_ram_bytes = gmem_size_bytes(&machine->gmem) - low_bytes,
-			.read_clock = clock_ns,
-		});
-	if (r == 0)
-		r = attach(pio, "rtc", rtc.base, rtc.size, &rtc_cmos_bus_ops, &machine->rtc, err);
-	machine->pvpanic = (struct pvpanic){.end = end};
-	if (r == 0)
-		r = attach(pio, "pvpanic", pvpanic.base, pvpanic.size, &pvpanic_bus_ops,
-			&machine->pvpanic, err);
-	acpi_pm_init(&machine->power, &(struct acpi_pm_options){
-					      .sci = vm_connect_irq(&machine->vm, power.irq),
-					      .timer = loop_timer_for_device(&machine->power_timer),
-					      .end = end,
-					      .read_clock = clock_ns,
-				      });
-	if (r == 0)
-		r = attach(pio, "power", power.base, power.size, &acpi_pm_bus_ops, &machine->power,
-			err);
-	if (r == 0 && machine->config->debug_exit) {
-		const struct board_device debug = place(machine, BOARD_DEBUG_EXIT);
-
-		machine->debug_exit = (struct debug_exit){.end = end};
-		r = attach(pio, "debug-exit", debug.base, debug.size, &debug_exit_bus_ops,
-			&machine->debug_exit, err);
-	}
-	return r;
-}
-
 /* The PCI host bridge, which owns the reset control register's byte among its ports. */
 static int create_pci(struct machine *machine, struct err *err)
 {
 	const struct guest_end_sink end = lifecycle_guest_end_sink(machine);
 	struct board_pci *pci = &machine->board.pci;
-	int r;
+	int r = 0;
 
 	arch_board_pci(pci, machine->config->memory_bytes);
 	reset_control_init(&machine->reset_control, &end);
 	pci_host_init(&machine->pci, &reset_control_bus_ops, &machine->reset_control);
-	r = attach(&machine->pio, "pci", PCI_PORT_BASE, PCI_PORTS, &pci_host_port_bus_ops,
-		&machine->pci, err);
+	if (pci->has_ports)
+		r = machine_attach(&machine->pio, "pci", PCI_PORT_BASE, PCI_PORTS,
+			&pci_host_port_bus_ops, &machine->pci, err);
 	if (r < 0)
 		return r;
-	return attach(&machine->mmio, "pci", pci->ecam_base,
+	return machine_attach(&machine->mmio, "pci", pci->ecam_base,
 		pci->bus_count * PCI_ECAM_BYTES_PER_BUS, &pci_host_ecam_bus_ops, &machine->pci,
 		err);
 }
 
 static int create_devices(struct machine *machine, struct err *err)
 {
-	struct loop *loop = &machine->loop;
 	int r;
 
 	machine->board.cpu_count = machine->config->cpu_count;
@@ -149,13 +45,7 @@ static int create_devices(struct machine *machine, struct err *err)
 	memcpy(machine->board.uuid, machine->config->uuid, sizeof(machine->board.uuid));
 	bus_init(&machine->pio, "PIO");
 	bus_init(&machine->mmio, "MMIO");
-	r = loop_timer_init(&machine->power_timer, loop, power_timer_expired, machine, err);
-	if (r == 0)
-		r = loop_timer_init(&machine->rtc_timer, loop, rtc_timer_expired, machine, err);
-	if (r == 0)
-		r = create_uart(machine, err);
-	if (r == 0)
-		r = create_chips(machine, err);
+	r = machine_chips_create(machine, err);
 	if (r == 0)
 		r = create_pci(machine, err);
 	if (r == 0)
@@ -169,24 +59,15 @@ static void destroy_devices(struct machine *machine)
 	machine_virtio_destroy(machine->virtio);
 	arch_platform_destroy(machine->platform);
 	pci_host_fini(&machine->pci);
-	acpi_pm_fini(&machine->power);
-	rtc_cmos_fini(&machine->rtc);
-	i8042_fini(&machine->i8042);
-	ns16550_destroy(machine->uart);
+	machine_chips_destroy(machine);
 	bus_fini(&machine->mmio);
 	bus_fini(&machine->pio);
-	loop_timer_fini(&machine->rtc_timer);
-	loop_timer_fini(&machine->power_timer);
 }
 
 /* What a power cycle does to them; vCPUs are stopped. */
 static void reset_devices(struct machine *machine)
 {
-	if (machine->uart)
-		ns16550_reset(machine->uart);
-	acpi_pm_reset(&machine->power);
-	rtc_cmos_reset(&machine->rtc);
-	i8042_reset(&machine->i8042);
+	machine_chips_reset(machine);
 	reset_control_reset(&machine->reset_control);
 	pci_host_reset(&machine->pci);
 	machine_virtio_reset(machine->virtio);
@@ -260,7 +141,7 @@ static int create_vcpus(struct machine *machine, struct err *err)
 
 	for (unsigned int i = 0; r == 0 && i < count; i++)
 		r = arch_vcpu_init(machine->arch, machine->vcpus.vcpus[i].fd, i, err);
-	return r;
+	return r < 0 ? r : arch_vm_finish(machine->arch, err);
 }
 
 static int create_guest(struct machine *machine, struct err *err)
@@ -269,8 +150,11 @@ static int create_guest(struct machine *machine, struct err *err)
 		.cpu_count = machine->config->cpu_count,
 		.cpu_features = machine->config->cpu_features,
 	};
-	int r = vm_create(machine->kvm_fd, &machine->vm, err);
+	unsigned long type;
+	int r = arch_vm_type(machine->kvm_fd, machine->config->memory_bytes, &type, err);
 
+	if (r == 0)
+		r = vm_create(machine->kvm_fd, type, &machine->vm, err);
 	if (r == 0)
 		r = arch_vm_create(machine->kvm_fd, machine->vm.fd, &options, &machine->arch, err);
 	timeline_mark(&machine->timeline, TIMELINE_KVM);
@@ -308,7 +192,7 @@ static int load_guest(struct machine *machine, struct err *err)
 		.user_words = config->append ? config->append : "",
 	};
 	struct arch_boot boot;
-	int r = arch_load(&machine->gmem, &machine->board, &source, &boot, err);
+	int r = arch_load(machine->arch, &machine->gmem, &machine->board, &source, &boot, err);
 
 	if (r < 0)
 		return r;

@@ -82,12 +82,10 @@ static void press_power_button(struct machine *machine, struct text *answer)
 		text_add(answer, "ok");
 		return;
 	}
-	if (!acpi_pm_power_button_is_enabled(&machine->power)) {
+	if (machine_press_power_button(machine))
+		text_add(answer, "ok");
+	else
 		control_refuse(answer, ENODEV, "nobody in the guest listens to the power button");
-		return;
-	}
-	acpi_pm_press_power_button(&machine->power);
-	text_add(answer, "ok");
 }
 
 static void stop_guest(struct machine *machine, struct text *answer)

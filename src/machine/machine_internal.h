@@ -22,6 +22,7 @@
 #include "mailbox.h"
 #include "ns16550.h"
 #include "pci.h"
+#include "pl031.h"
 #include "pvpanic.h"
 #include "reset_control.h"
 #include "rtc_cmos.h"
@@ -56,6 +57,7 @@ struct machine {
 	struct console_port console_port;
 	struct log_limiter console_limiter;
 	struct board board;
+	unsigned int chips; /* a bit for each kind that the board has */
 	struct bus mmio;
 	struct bus pio;
 	struct ns16550 *uart;
@@ -63,6 +65,7 @@ struct machine {
 	struct reset_control reset_control;
 	struct i8042 i8042;
 	struct rtc_cmos rtc;
+	struct pl031 pl031;
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct pci_host pci;
@@ -111,6 +114,16 @@ void machine_control_started(struct machine *machine);
 void machine_control_serving(struct machine *machine);
 /* The last word, with the sentence about the end: the socket is closed. */
 void machine_control_ended(struct machine *machine, int status, const struct err *err);
+
+/* machine_chips.c: the chips that the board of this architecture has. */
+must_check int machine_attach(struct bus *bus, const char *name, uint64_t base, uint64_t size,
+	const struct bus_ops *ops, void *device, struct err *err);
+must_check int machine_chips_create(struct machine *machine, struct err *err);
+void machine_chips_destroy(struct machine *machine);
+/* What a power cycle does to them; vCPUs are stopped. */
+void machine_chips_reset(struct machine *machine);
+/* False when nobody in the guest would take notice. */
+bool machine_press_power_button(struct machine *machine);
 
 /* machine_console.c: the serial console. --console=null: none, and no UART either. */
 /* What a place of the config is to the backend; of CONFIG_CONSOLE_FD the caller sets input_fd. */

@@ -27,11 +27,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define PCI_PINS         4
-#define NAME_BYTES       64
-#define PCI_FREE_SLOTS   (PCI_SLOTS - 1) /* slot 0 is the host bridge */
-#define PCI_DEVICES_MAX  (PCI_FREE_SLOTS * PCI_FUNCTIONS)
-#define VECTORS_OF_A_CPU 190 /* that a guest may have left for devices; x86 has 256 in all */
+#define PCI_PINS        4
+#define NAME_BYTES      64
+#define PCI_FREE_SLOTS  (PCI_SLOTS - 1) /* slot 0 is the host bridge */
+#define PCI_DEVICES_MAX (PCI_FREE_SLOTS * PCI_FUNCTIONS)
 
 _Static_assert(PCI_SLOTS / PCI_PINS * PCI_FUNCTIONS <= SHARED_LINE_DEVICES,
 	"a line has room for every function of the slots that it serves");
@@ -167,7 +166,7 @@ static unsigned int choose_vectors(struct virtio_slot *slot)
 	const unsigned int queues = slot->device->queue_count;
 	const unsigned int used = (queues < cpus ? queues : cpus) + 1;
 
-	if (virtio->vectors_used + used > cpus * VECTORS_OF_A_CPU)
+	if (virtio->vectors_used + used > arch_msi_vectors(cpus))
 		return 1;
 	virtio->vectors_used += used;
 	return queues + 1;
@@ -437,7 +436,8 @@ static int create_all(struct machine_virtio *virtio, unsigned int count, struct 
 		return err_set_errno(err, ENOMEM, "%u devices", count);
 	raise_descriptor_limit();
 	create_lines(virtio);
-	r = msi_table_create(&virtio->messages, &virtio->machine->vm.fd, err);
+	r = msi_table_create(
+		&virtio->messages, &virtio->machine->vm.fd, &virtio->machine->arch, err);
 	if (r == 0)
 		r = machine_io_init(&virtio->io, config, err);
 	for (unsigned int i = 0; r == 0 && i < config->disk_count; i++)

@@ -1,7 +1,6 @@
 /* See msi.h. */
 #include "msi.h"
 
-#include "arch.h"
 #include "fd.h"
 
 #include <errno.h>
@@ -13,9 +12,10 @@
 
 #define LINES_MAX 256
 
-int msi_table_create(struct msi_table *table, const int *vm_fd, struct err *err)
+int msi_table_create(
+	struct msi_table *table, const int *vm_fd, struct arch_vm *const *arch, struct err *err)
 {
-	*table = (struct msi_table){.vm_fd = vm_fd};
+	*table = (struct msi_table){.vm_fd = vm_fd, .arch = arch};
 	table->routing = calloc(
 		1, sizeof(*table->routing) +
 			   (LINES_MAX + MSI_VECTORS_MAX) * sizeof(table->routing->entries[0]));
@@ -56,7 +56,7 @@ int msi_vector_init(
 	*vector = (struct msi_vector){
 		.table = table,
 		.gsi = table->line_gsis + table->vector_count,
-		.device_id = device_id,
+		.message.device_id = device_id,
 		.fd = fd,
 	};
 	table->vectors[table->vector_count++] = vector;
@@ -81,18 +81,14 @@ static int set_routing(struct msi_table *table)
 	routing->nr = table->line_count;
 	for (unsigned int i = 0; i < table->vector_count; i++) {
 		const struct msi_vector *vector = table->vectors[i];
+		struct kvm_irq_routing_entry *entry = &routing->entries[routing->nr];
 
-		if (!vector || !vector->connected)
+		/* A message to nowhere stays without a route: firing it does nothing. */
+		if (!vector || !vector->connected ||
+			!arch_msi_route(*table->arch, &vector->message, entry))
 			continue;
-		routing->entries[routing->nr++] = (struct kvm_irq_routing_entry){
-			.gsi = vector->gsi,
-			.type = KVM_IRQ_ROUTING_MSI,
-			.flags = arch_msi_needs_device_id() ? KVM_MSI_VALID_DEVID : 0,
-			.u.msi.address_lo = (uint32_t)vector->address,
-			.u.msi.address_hi = (uint32_t)(vector->address >> 32),
-			.u.msi.data = vector->data,
-			.u.msi.devid = arch_msi_needs_device_id() ? vector->device_id : 0,
-		};
+		entry->gsi = vector->gsi;
+		routing->nr++;
 	}
 	return ioctl(*table->vm_fd, KVM_SET_GSI_ROUTING, routing) < 0 ? -errno : 0;
 }
@@ -110,11 +106,11 @@ static int connect_locked(struct msi_vector *vector, uint64_t address, uint32_t 
 	bool was_connected = vector->connected;
 	int r;
 
-	if (was_connected && vector->address == address && vector->data == data)
+	if (was_connected && vector->message.address == address && vector->message.data == data)
 		return 0;
 	vector->connected = true;
-	vector->address = address;
-	vector->data = data;
+	vector->message.address = address;
+	vector->message.data = data;
 	r = set_routing(vector->table);
 	if (r == 0 && !was_connected)
 		r = set_irqfd(vector, 0);

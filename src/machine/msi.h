@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "arch.h"
 #include "compiler.h"
 #include "err.h"
 
@@ -19,7 +20,8 @@
 #define MSI_VECTORS_MAX 2560
 
 struct msi_table {
-	const int *vm_fd; /* [const] borrowed: the current VM's */
+	const int *vm_fd;            /* [const] borrowed: the current VM's */
+	struct arch_vm *const *arch; /* [const] borrowed: the current VM's */
 	pthread_mutex_t lock;
 	unsigned int line_count;         /* [const] the architecture's own routes come first */
 	unsigned int line_gsis;          /* [const] and take these GSIs */
@@ -29,16 +31,15 @@ struct msi_table {
 };
 
 struct msi_vector {
-	struct msi_table *table; /* [const] NULL: not set up */
-	unsigned int gsi;        /* [const] */
-	uint32_t device_id;      /* [const] PCI requester id, which some controllers want to know */
-	int fd;                  /* [const] eventfd, owned */
-	bool connected;          /* [lock] */
-	uint64_t address;        /* [lock] */
-	uint32_t data;           /* [lock] */
+	struct msi_table *table;     /* [const] NULL: not set up */
+	unsigned int gsi;            /* [const] */
+	int fd;                      /* [const] eventfd, owned */
+	bool connected;              /* [lock] */
+	struct arch_message message; /* [lock] its device_id [const] */
 };
 
-must_check int msi_table_create(struct msi_table *table, const int *vm_fd, struct err *err);
+must_check int msi_table_create(
+	struct msi_table *table, const int *vm_fd, struct arch_vm *const *arch, struct err *err);
 void msi_table_destroy(struct msi_table *table);
 void msi_table_reset(struct msi_table *table); /* the VM is about to be remade */
 

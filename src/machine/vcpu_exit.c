@@ -67,7 +67,7 @@ static void handle_system_event(const struct vcpu *vcpu)
 		guest_end_report(sink, GUEST_END_POWER_OFF, 0);
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		guest_end_report(sink, GUEST_END_RESET, 0);
+		guest_end_report(sink, GUEST_END_RESET, (uint32_t)vcpu->run->system_event.flags);
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
 		guest_end_report(sink, GUEST_END_PANIC, 0);

@@ -1,6 +1,7 @@
 /* See vm.h. */
 #include "vm.h"
 
+#include "arch.h"
 #include "fd.h"
 
 #include <errno.h>
@@ -9,12 +10,12 @@
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 
-int vm_create(int kvm_fd, struct vm *vm, struct err *err)
+int vm_create(int kvm_fd, unsigned long type, struct vm *vm, struct err *err)
 {
 	int fd;
 
 	do
-		fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+		fd = ioctl(kvm_fd, KVM_CREATE_VM, type);
 	while (fd < 0 && errno == EINTR); /* KVM API 4.2: a signal may interrupt it */
 	if (fd < 0)
 		return err_set_errno(err, errno, "KVM cannot create a VM");
@@ -48,7 +49,7 @@ int vm_map_memory(const struct vm *vm, const struct gmem *gmem, struct err *err)
 static void set_gsi_level(void *controller, unsigned int line, bool level)
 {
 	const struct vm *vm = controller;
-	struct kvm_irq_level irq = {.irq = line, .level = level};
+	struct kvm_irq_level irq = {.irq = arch_irq_line(line), .level = level};
 
 	/* Cannot fail for a GSI of the irqchip, and there is nobody to tell. */
 	(void)ioctl(vm->fd, KVM_IRQ_LINE, &irq);

@@ -14,7 +14,8 @@ struct vm {
 	int fd;     /* owned, -1 when empty */
 };
 
-must_check int vm_create(int kvm_fd, struct vm *vm, struct err *err);
+/* type: arch_vm_type's. */
+must_check int vm_create(int kvm_fd, unsigned long type, struct vm *vm, struct err *err);
 void vm_destroy(struct vm *vm);
 
 /* One memory slot per region; gmem must outlive the VM. */

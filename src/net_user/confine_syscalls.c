@@ -19,13 +19,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#define AUDIT_ARCH_OURS AUDIT_ARCH_X86_64
-#define X32_BIT         0x40000000
-#elif defined(__aarch64__)
-#define AUDIT_ARCH_OURS AUDIT_ARCH_AARCH64
-#endif
-
 /* Calls that are allowed whatever their arguments. */
 static const unsigned int allowed[] = {
 	/* Frames, and the sockets of the guest's connections. */

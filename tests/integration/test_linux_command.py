@@ -344,7 +344,7 @@ def make_root(image, scratch, vsock_tool):
 def prepare(files, disks, vsock_tool, library, *programs):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
-    put_modules(files / "modules")
+    put_modules(found["modules"], files / "modules")
     (files / "version").write_text(Path(found["modules"]).name)
     for path in (vsock_tool, *programs, ROOT / "examples/boot.sh"):
         shutil.copy(path, files)

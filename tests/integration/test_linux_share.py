@@ -19,13 +19,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import Suite, fetched, hardware_kvm, run  # noqa: E402
+from harness import Suite, fetched, hardware_kvm, put_modules, run  # noqa: E402
 
 FILES = int(os.environ.get("HULL_TEST_SHARE_FILES", "2000"))
 CASE_SECONDS = 900 + FILES // 10
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
-MODULES = ("drivers/virtio", "drivers/block/virtio_blk.ko", "drivers/char/virtio_console.ko",
-           "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko", "fs/fuse", "crypto", "lib")
 PROGRAMS = ("git", "make", "gcc", "as", "ld", "ar", "sqlite3", "tar")
 COMPILER_FILES = ("cc1", "collect2", "liblto_plugin.so", "crt1.o", "Scrt1.o", "crti.o", "crtn.o",
                   "crtbegin.o", "crtbeginS.o", "crtend.o", "crtendS.o", "libgcc.a", "libgcc_s.so",
@@ -173,15 +171,7 @@ def make_root(image, scratch, posix_tool):
 def prepare(files, disks, posix_tool):
     found = fetched("6.1-cloud")
     shutil.copy(found["kernel"], files / "kernel")
-    source, target = Path(found["modules"]), files / "modules"
-    for name in MODULES:
-        path = source / "kernel" / name
-        if path.is_dir():
-            shutil.copytree(path, target / "kernel" / name)
-        elif path.exists():
-            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target / "kernel" / name)
-    shutil.copy(source / "modules.builtin", target)
+    put_modules(found["modules"], files / "modules")
     make_root(disks / "share-root", files, posix_tool)
     run("mke2fs", "-q", "-F", "-t", "ext4", "-N", str(20_000 + 4 * FILES), disks / "share-disk",
         "1G", env={**os.environ, "PATH": PATH})

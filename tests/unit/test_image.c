@@ -149,6 +149,44 @@ static void unpacks(void **state)
 	}
 }
 
+/* zboot-header.S: "MZ", "zimg" at 4, the payload's offset at 8 and its length at 12. */
+static void a_kernel_in_an_efi_program(void **state)
+{
+	struct image image = {.fd = -1};
+	struct err err = {0};
+	uint8_t head[64] = {'M', 'Z', 0, 0, 'z', 'i', 'm', 'g', sizeof(head)};
+	const size_t length = sizeof(gzip_hello);
+	int r;
+
+	(void)state;
+	head[12] = (uint8_t)length;
+	r = open_bytes(head, sizeof(head), gzip_hello, length, LIMIT, &image, &err);
+	if (!left_out(r, &err, "gzip")) {
+		assert_int_equal(r, 0);
+		assert_holds(&image, hello);
+		image_close(&image);
+	}
+	head[12]++;
+	r = open_bytes(head, sizeof(head), gzip_hello, length, LIMIT, &image, &err);
+	assert_int_equal(r, -EINVAL);
+	assert_says(&err, -EINVAL, "is cut short");
+	head[12] = 0;
+	r = open_bytes(head, sizeof(head), gzip_hello, length, LIMIT, &image, &err);
+	assert_int_equal(r, -EINVAL);
+	head[8] = head[9] = head[10] = head[11] = head[12] = head[15] = 0xff;
+	r = open_bytes(head, sizeof(head), gzip_hello, length, LIMIT, &image, &err);
+	assert_int_equal(r, -EINVAL);
+	memset(head + 8, 0, 8);
+	head[12] = sizeof(head);
+	r = open_bytes(head, sizeof(head), gzip_hello, length, 8, &image, &err);
+	assert_int_equal(r, -E2BIG);
+	/* What stays packed in there is for somebody else to refuse. */
+	r = open_bytes(head, sizeof(head), gzip_hello, length, LIMIT, &image, &err);
+	assert_int_equal(r, 0);
+	assert_int_equal(image.size_bytes, sizeof(head));
+	image_close(&image);
+}
+
 static void an_initrd_stays_packed(void **state)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
@@ -318,6 +356,7 @@ int main(void)
 		cmocka_unit_test(plain_files_are_used_as_they_are),
 		cmocka_unit_test(what_is_no_file_is_refused),
 		cmocka_unit_test(unpacks),
+		cmocka_unit_test(a_kernel_in_an_efi_program),
 		cmocka_unit_test(an_initrd_stays_packed),
 		cmocka_unit_test(damaged_streams_are_refused),
 		cmocka_unit_test(bombs_are_bounded),

@@ -66,7 +66,7 @@ static void missing_capabilities_are_named(void **state)
 	assert_int_equal(kvm_check_required(-1, capabilities, 3, &err), -ENOTSUP);
 	assert_string_equal(err.text, "this host's KVM lacks KVM_CAP_ONE, KVM_CAP_THREE");
 	assert_int_equal(kvm_check_required(-1, &capabilities[1], 1, &err), 0);
-	assert_int_equal(kvm_try(-1, &err), -EBADF);
+	assert_int_equal(kvm_try(-1, 0, &err), -EBADF);
 }
 
 int main(void)

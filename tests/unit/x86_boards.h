@@ -28,7 +28,8 @@ static const struct test_board test_boards[] = {
 static inline void test_board_add(struct board *board, enum board_device_kind kind, uint64_t base,
 	uint64_t size, unsigned irq)
 {
-	board->devices[board->device_count++] = (struct board_device){kind, base, size, irq};
+	board->devices[board->device_count++] = (struct board_device){
+		.kind = kind, .base = base, .size = size, .irq = irq};
 }
 
 static inline struct board test_board_fill(const struct test_board *from)

@@ -64,7 +64,7 @@ static int set_lapic_pins(int vcpu_fd, struct err *err)
 	return 0;
 }
 
-int arch_vcpu_init(const struct arch_vm *arch, int vcpu_fd, unsigned int index, struct err *err)
+int arch_vcpu_init(struct arch_vm *arch, int vcpu_fd, unsigned int index, struct err *err)
 {
 	int r;
 

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 
 #define APIC_ID_MAX_XAPIC 254
+#define VECTORS_OF_A_CPU  190 /* that a guest may have left for devices, of 256 in all */
 
 bool arch_cpu_can_virtualise(void)
 {
@@ -26,6 +27,15 @@ bool arch_cpu_can_virtualise(void)
 	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & 1u << 5) /* VMX */
 		return true;
 	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & 1u << 2; /* SVM */
+}
+
+int arch_vm_type(int kvm_fd, uint64_t memory_bytes, unsigned long *ret_type, struct err *err)
+{
+	(void)kvm_fd;
+	(void)memory_bytes;
+	(void)err;
+	*ret_type = 0;
+	return 0;
 }
 
 void arch_memory_layout(uint64_t size_bytes, struct gmem *gmem)
@@ -111,6 +121,13 @@ void arch_vm_destroy(struct arch_vm *arch)
 	free(arch);
 }
 
+int arch_vm_finish(struct arch_vm *arch, struct err *err)
+{
+	(void)arch;
+	(void)err;
+	return 0;
+}
+
 struct arch_platform {
 	struct pit pit;
 };
@@ -168,15 +185,15 @@ void arch_platform_reset(struct arch_platform *platform)
 struct board_device arch_board_device(enum board_device_kind kind)
 {
 	static const struct board_device devices[] = {
-		[BOARD_UART_16550] = {BOARD_UART_16550, PIO_COM1, 8, GSI_COM1},
-		[BOARD_RTC_CMOS] = {BOARD_RTC_CMOS, PIO_RTC, 2, GSI_RTC},
-		[BOARD_I8042] = {BOARD_I8042, PIO_I8042, 5, GSI_KEYBOARD},
-		[BOARD_POWER] = {BOARD_POWER, PIO_POWER, POWER_PIO_SIZE, GSI_SCI},
-		[BOARD_PVPANIC] = {BOARD_PVPANIC, PIO_PVPANIC, 1, 0},
-		[BOARD_DEBUG_EXIT] = {BOARD_DEBUG_EXIT, PIO_DEBUG_EXIT, 4, 0},
+		[BOARD_UART_16550] = {BOARD_UART_16550, PIO_COM1, 8, GSI_COM1, true},
+		[BOARD_RTC_CMOS] = {BOARD_RTC_CMOS, PIO_RTC, 2, GSI_RTC, true},
+		[BOARD_I8042] = {BOARD_I8042, PIO_I8042, 5, GSI_KEYBOARD, true},
+		[BOARD_POWER] = {BOARD_POWER, PIO_POWER, POWER_PIO_SIZE, GSI_SCI, true},
+		[BOARD_PVPANIC] = {BOARD_PVPANIC, PIO_PVPANIC, 1, 0, true},
+		[BOARD_DEBUG_EXIT] = {BOARD_DEBUG_EXIT, PIO_DEBUG_EXIT, 4, 0, true},
 	};
 
-	return devices[kind];
+	return kind < array_size(devices) ? devices[kind] : (struct board_device){.kind = kind};
 }
 
 int arch_board_virtio_mmio(unsigned int index, bool by_words, struct board_device *ret_device)
@@ -214,6 +231,7 @@ void arch_board_pci(struct board_pci *ret_pci, uint64_t memory_bytes)
 		.window64_base = (high_end + 64 * GIB - 1) / (64 * GIB) * (64 * GIB),
 		.window64_size = 64 * GIB,
 		.intx_irqs = {GSI_PCI_A, GSI_PCI_A + 1, GSI_PCI_A + 2, GSI_PCI_A + 3},
+		.has_ports = true,
 	};
 }
 
@@ -241,9 +259,27 @@ unsigned int arch_irq_routes(
 	return count;
 }
 
-bool arch_msi_needs_device_id(void)
+uint32_t arch_irq_line(unsigned int gsi)
 {
-	return false;
+	return gsi;
+}
+
+unsigned int arch_msi_vectors(unsigned int cpu_count)
+{
+	return cpu_count * VECTORS_OF_A_CPU;
+}
+
+bool arch_msi_route(const struct arch_vm *arch, const struct arch_message *message,
+	struct kvm_irq_routing_entry *ret_entry)
+{
+	(void)arch;
+	*ret_entry = (struct kvm_irq_routing_entry){
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi.address_lo = (uint32_t)message->address,
+		.u.msi.address_hi = (uint32_t)(message->address >> 32),
+		.u.msi.data = message->data,
+	};
+	return true;
 }
 
 const char *const *arch_command_line_words(bool with_console)
@@ -255,10 +291,11 @@ const char *const *arch_command_line_words(bool with_console)
 	return with_console ? words : words + 1;
 }
 
-bool arch_reset_follows_panic(const struct gmem *gmem)
+bool arch_reset_follows_panic(const struct gmem *gmem, uint32_t value)
 {
 	uint16_t flag;
 
+	(void)value;
 	return gmem_load16(gmem, gpa_at(RESET_FLAG_ADDRESS), &flag) == 0 && flag == 0x1234;
 }
 
@@ -306,7 +343,7 @@ static unsigned int make_e820(
 	return count;
 }
 
-int arch_load(const struct gmem *gmem, const struct board *board,
+int arch_load(const struct arch_vm *arch, const struct gmem *gmem, const struct board *board,
 	const struct arch_boot_source *source, struct arch_boot *ret_boot, struct err *err)
 {
 	struct e820_entry e820[E820_ENTRIES_MAX];
@@ -326,6 +363,7 @@ int arch_load(const struct gmem *gmem, const struct board *board,
 	struct boot_result result;
 	int r = write_tables(gmem, board, err);
 
+	(void)arch;
 	if (r == 0)
 		r = boot_load(gmem, &request, &result, err);
 	if (r < 0)

@@ -1,6 +1,6 @@
 """The architectures whose KVM hosts can be emulated, one row each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ ARCHITECTURES = {
         console="ttyAMA0",
         kernel_words=(),
         kvm_modules=(),
-        supported=False,
+        supported=True,
     ),
 }
+
+# The same host with the older interrupt controller, which its guests then have as well.
+ARCHITECTURES["aarch64-gicv2"] = replace(
+    ARCHITECTURES["aarch64"],
+    machine=("-machine", "virt,virtualization=on,gic-version=2", "-cpu", "cortex-a57"))

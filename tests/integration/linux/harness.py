@@ -25,7 +25,13 @@ COMMAND_MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/
                    "crypto", "lib", "net/vmw_vsock", "fs/fuse")
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
+import executables  # noqa: E402
 import kernel_modules  # noqa: E402
+
+NATIVE = os.uname().machine
+# As emulated-host calls a host: Debian's name of its architecture, and where its libraries are.
+FOREIGN = {"aarch64": ("arm64", "/lib/aarch64-linux-gnu"),
+           "aarch64-gicv2": ("arm64", "/lib/aarch64-linux-gnu")}
 
 
 def run(*command, **options):
@@ -33,9 +39,23 @@ def run(*command, **options):
                           text=True, **options).stdout.strip()
 
 
-def fetched(flavour):
+def fetched(flavour, debian_architecture=None):
     """The paths of a stock kernel: {"kernel", "modules", ...}."""
-    return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, "--print", "json"))
+    options = ["--arch", debian_architecture] if debian_architecture else []
+    return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, *options, "--print", "json"))
+
+
+def put_modules(source, target, names=COMMAND_MODULES):
+    """Copies some files and directories of a kernel's modules, and the list of what is built in; all
+    of it would take the host's memory."""
+    for name in names:
+        path = Path(source) / "kernel" / name
+        (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, target / "kernel" / name)
+        elif path.exists():
+            shutil.copy(path, target / "kernel" / name)
+    shutil.copy(Path(source) / "modules.builtin", target)
 
 
 def put_guest(files, init, modules, *options):
@@ -51,22 +71,10 @@ def put_guest(files, init, modules, *options):
             *options, files / "initrd")
 
 
-def put_modules(target):
-    """A tree as of /lib/modules with what Hull picks from: all of it would take the host's
-    memory."""
-    source = Path(fetched("6.1-cloud")["modules"])
-    for name in COMMAND_MODULES:
-        path = source / "kernel" / name
-        if path.is_dir():
-            shutil.copytree(path, target / "kernel" / name)
-        elif path.exists():
-            (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target / "kernel" / name)
-    shutil.copy(source / "modules.builtin", target)
-
-
 def hardware_kvm():
     """Is there a KVM here that runs distribution kernels?"""
+    if NATIVE == "aarch64":
+        return os.access("/dev/kvm", os.R_OK | os.W_OK)
     flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
     return (os.access("/dev/kvm", os.R_OK | os.W_OK) and flags
             and bool({"vmx", "svm"} & set(flags.group(1).split())))
@@ -84,8 +92,11 @@ def cannot_make_networks(programs, libraries=(), path=None):
     return bool(missing)
 
 
-def library(name):
-    """Where the loader finds a library; None: it is not installed."""
+def library(name, host=NATIVE):
+    """Where the loader of a host finds a library; None: it is not installed."""
+    if host in FOREIGN and host != NATIVE:
+        path = Path(FOREIGN[host][1]) / name
+        return str(path) if path.exists() else None
     found = re.search(rf"^\s*{re.escape(name)} .*=> (\S+)", run("/sbin/ldconfig", "-p"), re.M)
     return found and found.group(1)
 
@@ -95,7 +106,7 @@ def with_needed(libraries):
     paths = {}
     for path in libraries:
         paths[path] = None
-        for needed in re.findall(r"=> (/\S+)", run("ldd", path)):
+        for needed in executables.shared_libraries(path):
             if not re.search(r"/(libc|ld-linux[^/]*)\.so", needed):
                 paths[needed] = None
     return list(paths)
@@ -105,10 +116,11 @@ class Suite:
     """cases: {name: shell text}; the first `half` of them run in one emulated host, the others in a
     second one at the same time. programs: more programs that the cases run on the host;
     modules: more of its kernel, where it is emulated; libraries: sonames of what hull opens by
-    itself; case_seconds: the limit of a case."""
+    itself; case_seconds: the limit of a case; hosts: of what kind the two emulated hosts are."""
 
     def __init__(self, hull, cases, half, wanted=(), programs=(), modules=(), libraries=(),
-                 case_seconds=CASE_SECONDS):
+                 case_seconds=CASE_SECONDS, hosts=(NATIVE, NATIVE)):
+        self._hosts = hosts
         self._hull = hull
         self._case_seconds = case_seconds
         self._half = half
@@ -138,7 +150,7 @@ class Suite:
             except subprocess.CalledProcessError as error:
                 print(f"SKIP: {error}")
                 return 77
-            if hardware_kvm():
+            if hardware_kvm() and self._hosts[0] == NATIVE:
                 return self._run_here(scratch, files, disks)
             return self._run_emulated(scratch, files, disks)
 
@@ -172,36 +184,38 @@ class Suite:
         self._write(scratch / "cases", "/usr/local/bin/hull", "/files", "/dev/disk",
                     f"/usr/local/bin/{Path(self._qemu).name}")
         names = list(self._cases)
-        halves = [half for half in (names[:self._half], names[self._half:]) if half]
+        halves = [(host, half) for host, half in
+                  zip(self._hosts, (names[:self._half], names[self._half:])) if half]
         status = 0
         with ThreadPoolExecutor(len(halves)) as pool:
-            runs = [pool.submit(self._run_half, half, scratch / f"host{index}", scratch / "cases",
-                                files, disks) for index, half in enumerate(halves)]
+            runs = [pool.submit(self._run_half, host, half, scratch / f"host{index}",
+                                scratch / "cases", files, disks)
+                    for index, (host, half) in enumerate(halves)]
             for run_of_half in runs:
                 output, failed = run_of_half.result()
                 print(output, flush=True)
                 status = status or failed
         return status
 
-    def _run_half(self, names, scratch, cases, files, disks):
+    def _run_half(self, host, names, scratch, cases, files, disks):
         """As _boot_host; what a lost host has not done is done once more in another."""
-        output, status = self._boot_host(names, scratch, cases, files, disks)
+        output, status = self._boot_host(host, names, scratch, cases, files, disks)
         left = [name for name in names if not re.search(rf"^ok \d+ - {name}$", output, re.M)]
         if status not in HOST_LOST or not left:
             return output, status
         again = f"# the emulated host was lost: {' '.join(left)} once more in another\n"
-        more, status = self._boot_host(left, scratch.with_name(f"{scratch.name}-again"), cases,
-                                       files, disks)
+        more, status = self._boot_host(host, left, scratch.with_name(f"{scratch.name}-again"),
+                                       cases, files, disks)
         return output + again + more, status
 
-    def _boot_host(self, names, scratch, cases, files, disks):
+    def _boot_host(self, host, names, scratch, cases, files, disks):
         """One boot of the emulated host for some cases; its output and its status."""
         scratch.mkdir()
         plan = [{"name": name, "command": ["sh", f"/cases/{name}"], "timeout": self._case_seconds}
                 for name in names]
         (scratch / "plan.json").write_text(json.dumps(plan))
         results = scratch / "results"
-        command = [ROOT / "tests/host/emulated-host", "--plan", scratch / "plan.json",
+        command = [ROOT / "tests/host/emulated-host", "--arch", host, "--plan", scratch / "plan.json",
                    "--results", results, "--put-exec", self._hull, "--put", f"{files}:/files",
                    "--put", f"{cases}:/cases", "--memory", "3G", "--timeout", "3500"]
         for program in self._programs:
@@ -210,7 +224,7 @@ class Suite:
             command += ["--module", module]
         for disk in disks.iterdir():
             command += ["--disk", f"{disk.name}:{disk}"]
-        for path in with_needed(found for name in self._libraries if (found := library(name))):
+        for path in with_needed(found for name in self._libraries if (found := library(name, host))):
             command += ["--put", f"{Path(path).resolve()}:{path}"]
         if any("$QEMU" in self._cases[name] for name in names):
             command += ["--put-exec", self._qemu, "--put", "/usr/share/seabios:/usr/share/seabios",

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Boots stock arm64 kernels with hull and looks at how they fare and how they end.
+
+On an Arm server the cases run right here; elsewhere in two emulated ones, of which the second has an
+interrupt controller of version 2.
+argv: the hull program for aarch64, then names of cases (all of them by default).
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "linux"))
+
+from harness import ROOT, Suite, fetched, put_modules, run  # noqa: E402
+
+CASE_SECONDS = 500  # of one or two minutes
+
+# What every kernel here says, whoever its host is.
+WARNINGS = "CPU features: kernel page table isolation|cacheinfo: Unable to detect cache hierarchy"
+
+ONE_CPU = f"""
+boot 0 -k $FILES/kernel -i $FILES/initrd -m 128M -c 1 -p hull_test=poweroff
+expect nproc 1; expect clocksource arch_sys_counter; expect "year 20[2-9][0-9]"
+memory 80000 131072
+complaints /tmp/complaints
+! grep -vE '{WARNINGS}' /tmp/complaints || fail "the guest's log is not clean"
+"""
+PANIC = """
+boot 121 -k $FILES/kernel -i $FILES/initrd -m 256M -c 2 -p hull_test=panic
+expect nproc 2
+grep -q 'Kernel panic - not syncing' "$log" || fail "the panic is not on the console"
+grep -q "the guest's kernel panicked" "$log" || fail "no sentence about the panic"
+"""
+REBOOT = """
+boot 120 -k $FILES/kernel.gz -i $FILES/initrd -m 1G -c 4 -p hull_test=reboot
+expect nproc 4; memory 950000 1048576
+grep -q 'the guest rebooted' "$log" || fail "no sentence about the reboot"
+"""
+# Messages come by way of the interrupt controller that $messages names.
+COMMANDS = """
+. $(dirname $0)/command_case.sh
+command 0 -- uname -m; printed aarch64
+command 42 -- sh -c 'exit 42'; silent
+truncate -s 1M $scratch/disk
+command 0 -c 2 -d $scratch/disk --rng -- sh -c 'dd if=/dev/vda of=/dev/null 2>/dev/null
+	nproc; head -c 8 /dev/hwrng | wc -c; grep -c MESSAGES.*virtio /proc/interrupts'
+[ "$(sed -n 1,2p $out | tr "\\n" " ")" = "2 8 " ] || report "no CPUs, or no entropy"
+[ "$(sed -n 3p $out)" -ge 6 ] || report "devices have no messages"
+command 0 --transport mmio -d $scratch/disk -- sh -c 'head -c 4096 /dev/vda | wc -c'; printed 4096
+"""
+CASES = {
+    "gicv3-1cpu-poweroff": ONE_CPU,
+    "gicv3-2cpu-panic": PANIC,
+    "gicv3-4cpu-1G-reboot": REBOOT,
+    "gicv3-commands": COMMANDS.replace("MESSAGES", "ITS"),
+    "reset-and-input": """
+mkfifo /tmp/input.$$
+"$HULL" run --timeout 300s -p quiet -k $FILES/kernel -i $FILES/initrd -m 256M -c 2 \\
+	--on-reboot=reset -p hull_test=ask >"$log" 2>&1 </tmp/input.$$ &
+hull=$!
+exec 5>/tmp/input.$$
+for answer in reboot poweroff; do
+	until [ "$(grep -c '^guest: up' "$log")" = $((1 + ${again:-0})) ] ||
+		! kill -0 $hull 2>/dev/null; do sleep 1; done
+	echo $answer >&5
+	again=1
+done
+wait $hull
+status=$?
+[ $status = 0 ] || fail "exit status $status, not 0"
+expect answer reboot; expect answer poweroff
+""",
+    "timeout": """
+LIMIT=5s boot 124 -k $FILES/kernel -i $FILES/initrd -m 256M
+""",
+    "gicv2-1cpu-poweroff": ONE_CPU,
+    "gicv2-2cpu-panic": PANIC,
+    "gicv2-4cpu-1G-reboot": REBOOT,
+    "gicv2-commands": COMMANDS.replace("MESSAGES", "MSI"),
+    "gicv2-9cpu": """
+boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
+grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
+""",
+}
+HALF = 6
+
+
+def prepare(files, _):
+    found = fetched("6.1-cloud", "arm64")
+    shutil.copy(found["kernel"], files / "kernel")
+    run("gzip", "-1k", files / "kernel")
+    put_modules(found["modules"], files / "modules")
+    run(ROOT / "scripts/make-initrd", "--arch", "arm64", "--init", HERE / "linux/guest-init",
+        files / "initrd")
+
+
+def main(hull, *wanted):
+    return Suite(hull, CASES, HALF, wanted, case_seconds=CASE_SECONDS,
+                 hosts=("aarch64", "aarch64-gicv2")).run(prepare)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
