@@ -27,6 +27,7 @@ class Variant:
     suites: tuple | None
     options: tuple = ()
     machine: str | None = None  # the one to build it on; None: any
+    group: str | None = None  # of install-dependencies, that only it needs
 
 
 VARIANTS = (
@@ -38,7 +39,7 @@ VARIANTS = (
             ("-Db_sanitize=thread", "-Db_lundef=false")),
     # Its unit tests run by qemu-user, and what boots Linux in an emulated Arm server.
     Variant("aarch64", "build/aarch64", "gcc", ("unit", "fuzz", "integration"),
-            ("--cross-file", "meson/aarch64-linux-gnu.ini"), machine="x86_64"),
+            ("--cross-file", "meson/aarch64-linux-gnu.ini"), machine="x86_64", group="cross"),
 )
 
 
@@ -108,8 +109,25 @@ def run_suite(variant, suite, totals):
         totals.failed.append(f"{variant.name}: suite {suite} (meson ran no tests)")
 
 
+def lacks(variant):
+    """Why it cannot be built here, once what it needs was to be installed; None: it can be."""
+    if not variant.group:
+        return None
+    installer = ["scripts/install-dependencies"]
+    names = subprocess.run([*installer, "--list", variant.group], check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.split()
+    if not names:
+        return "this distribution has its packages elsewhere"
+    if subprocess.run([*installer, variant.group], check=False).returncode != 0:
+        return f"scripts/install-dependencies {variant.group} failed"
+    return None
+
+
 def run_variant(variant, chosen, totals):
     started = time.monotonic()
+    if reason := lacks(variant):
+        totals.skipped.append((variant.name, reason))
+        return
     say(f"building {variant.name} in {variant.directory}")
     if not build(variant):
         totals.failed.append(f"{variant.name}: build")
