@@ -17,10 +17,10 @@ sys.path.insert(0, str(HERE / "linux"))
 
 from harness import Suite, TRANSFER_MIB, cannot_make_networks, put_guest  # noqa: E402
 
-HALF = 5
+HALF = 7
 GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_net")
 GUEST_PROGRAMS = ("iperf3", "ethtool")
-HOST_MODULES = ("tun", "bridge", "sch_netem")
+HOST_MODULES = ("tun", "bridge", "sch_netem", "vhost_net")
 HOST_PROGRAMS = ("ip", "tc", "iperf3", "tcpdump")
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
@@ -82,6 +82,13 @@ check_guest()
 	! grep 'guest: FAIL' "$log" || fail "the guest found something wrong"
 	! grep '^guest: warning .*\\(virtio\\|eth0\\|NETDEV\\)' "$log" || fail "a warning"
 	grep '^guest: ' "$log"
+}
+
+# The kernel has moved the frames.
+check_vhost()
+{
+	grep 'hull: NIC 0: frames are moved by vhost-net' "$log" || fail "not by vhost-net"
+	! grep 'hull: NIC 0, queue pair .: [a-z]* [1-9]' "$log" || fail "hull has moved some itself"
 }
 
 check_sums()
@@ -153,6 +160,45 @@ for thread in io0 io1; do
 	[ "${ticks:-0}" -gt 20 ] || fail "$thread was idle: $(tail -n 4 /tmp/threads)"
 done
 ! grep 'the link of' "$log" || fail "a link was lost"
+""",
+    "vhost": """
+make_tap
+iperf3 -s -D >/dev/null 2>&1
+(for word in reboot on; do echo $word | nc -l -p 5003; done) &
+jobs_of_host="$jobs_of_host $!"
+nc -l -p 5004 >/dev/null &
+jobs_of_host="$jobs_of_host $!"
+serve_sums
+boot 0 $GUEST -c 2 --on-reboot reset -n tap=$TAP,vhost=on -p "$(words up,ping_peer,again,speed,checksums)" --transport pci
+check_guest; check_sums
+expect reboots; expect done speed; expect done checksums
+check_vhost
+""",
+    "vhost-pairs": """
+make_tap multi_queue
+iperf3 -s -D >/dev/null 2>&1
+boot 0 $GUEST -c 2 --io-threads 2 -n tap=$TAP,queues=2,vhost=on \
+	-p "$(words up,ping_peer,channels,parallel,switching)"
+check_guest
+expect channels Combined: 2; expect done parallel; expect done switching
+check_vhost
+! grep 'the link of' "$log" || fail "a link was lost"
+""",
+    "vhost-mmio": """
+make_tap
+serve_sums
+boot 0 $GUEST -n tap=$TAP,vhost=auto -p "$(words up,ping_peer,checksums)" --transport mmio --io-engine threads
+check_guest; check_sums
+check_vhost
+""",
+    "vhost-vanishes": """
+make_tap
+boot_later() { while ! grep -q 'guest: ready' $log; do sleep 0.2; done; ip link del $TAP; }
+boot_later &
+boot 0 $GUEST -n tap=$TAP,vhost=on -p "$(words up,ping_peer,loses_link)"
+check_guest
+expect lost; expect alive 1
+[ $(grep -c "hull: .*the link of tap '$TAP' is down" "$log") = 1 ] || fail "not one line about it"
 """,
     "jumbo-frames": """
 make_tap
