@@ -16,7 +16,7 @@
 
 #define NODES_LIMIT  (1u << 20)
 #define NODES_FACTOR 256        /* for each file that may be open, at most */
-#define OPEN_LIMIT   (1u << 16) /* nodes with a descriptor */
+#define OPEN_LIMIT   (1u << 18) /* nodes with a descriptor */
 #define FILES_LEAST  64
 
 static uint64_t make_id(uint32_t generation, uint32_t index)
