@@ -125,6 +125,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 static void begin(void)
 {
 	const struct rlimit size = {1 << 20, 1 << 20};
+	struct rlimit files;
 	char path[96];
 	int fd;
 
@@ -136,6 +137,10 @@ static void begin(void)
 	(void)snprintf(path, sizeof(path), "%s/inside", directory);
 	fuzz_require(mkdir(path, 0700) == 0);
 	(void)setrlimit(RLIMIT_FSIZE, &size);
+	/* So few that nodes are parked. */
+	fuzz_require(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	files.rlim_cur = 64;
+	fuzz_require(setrlimit(RLIMIT_NOFILE, &files) == 0);
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 

@@ -158,7 +158,7 @@ def make_root(image, scratch, posix_tool):
     (tree / core).mkdir(parents=True)
     for name in ("git", "git-upload-pack"):
         (tree / core / name).symlink_to("/usr/bin/git")
-    shutil.copy(posix_tool, tree / "bin/posix_tool")
+    put_program(tree, posix_tool, "/bin/posix_tool")
     shutil.copy(HERE / "linux/share-work", tree / "bin")
     (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     make_archive(tree / "srv/files.tar")

@@ -14,9 +14,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define NODES_LIMIT (1u << 20)
-#define OPEN_LIMIT  (1u << 16) /* nodes with a descriptor */
-#define FILES_LEAST 64
+#define NODES_LIMIT  (1u << 20)
+#define NODES_FACTOR 256        /* for each file that may be open, at most */
+#define OPEN_LIMIT   (1u << 18) /* nodes with a descriptor */
+#define FILES_LEAST  64
 
 static uint64_t make_id(uint32_t generation, uint32_t index)
 {
@@ -280,7 +281,8 @@ static int choose_sizes(struct share *share, struct err *err)
 		(void)err_set(err, EMFILE, "the limit of open files is too low");
 		return -EMFILE;
 	}
-	share->nodes_max = NODES_LIMIT;
+	share->nodes_max = files < NODES_LIMIT / NODES_FACTOR ? (uint32_t)files * NODES_FACTOR
+	                                                      : NODES_LIMIT;
 	/* An open file keeps the descriptor of its node, too: some are left for others. */
 	share->open_max = files / 2 < OPEN_LIMIT ? (uint32_t)(files / 2) : OPEN_LIMIT;
 	share->handles_max = share->open_max / 2;
