@@ -77,6 +77,23 @@ expect answer reboot; expect answer poweroff
     "timeout": """
 LIMIT=5s boot 124 -k $FILES/kernel -i $FILES/initrd -m 256M
 """,
+    "6.12-4cpu-reboot": """
+boot 120 -k $FILES/6.12-cloud -i $FILES/initrd -m 512M -c 4 -p hull_test=reboot
+expect nproc 4
+""",
+    "generic-pmu-poweroff": """
+boot 0 -k $FILES/6.1-generic -i $FILES/initrd -m 512M --cpu=+pmu -p hull_test=poweroff
+expect nproc 1; expect "pmu .*armv8.*"
+""",
+    "doctor-and-features": """
+"$HULL" doctor >"$log" 2>&1 || fail "doctor is not content"
+cat "$log"
+grep -q 'Arm virtualization' "$log" || fail "the kind of KVM is not told"
+boot 125 -k $FILES/kernel --cpu=+sve
+grep -q "does not offer 'sve'" "$log" || fail "no sentence about what the processor has not"
+boot 116 -k $FILES/kernel --cpu=-avx2
+grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unknown feature"
+""",
     "gicv2-1cpu-poweroff": ONE_CPU,
     "gicv2-2cpu-panic": PANIC,
     "gicv2-4cpu-1G-reboot": REBOOT,
@@ -86,13 +103,15 @@ boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 6
+HALF = 9
 
 
 def prepare(files, _):
     found = fetched("6.1-cloud", "arm64")
     shutil.copy(found["kernel"], files / "kernel")
     run("gzip", "-1k", files / "kernel")
+    for flavour in ("6.1-generic", "6.12-cloud"):
+        shutil.copy(fetched(flavour, "arm64")["kernel"], files / flavour)
     put_modules(found["modules"], files / "modules", MODULES)
     run(ROOT / "scripts/make-initrd", "--arch", "arm64", "--init", HERE / "linux/guest-init",
         files / "initrd")
