@@ -54,6 +54,7 @@ static int load(const struct gmem *gmem, const uint8_t *file, size_t size,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint8_t mark[] = {'A', 'R', 'M', 0x64};
 	uint8_t file[FILE_MAX_BYTES];
 	struct gmem gmem = {.region_count = 1,
 		.regions = {{.base = {MEMORY_BASE}, .size_bytes = MEMORY_BYTES, .fd = -1}}};
@@ -65,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size = sizeof(file);
 	memcpy(file, data, size);
 	if (size >= 64)
-		memcpy(file + 56, "ARM\x64", 4);
+		memcpy(file + 56, mark, sizeof(mark));
 	fuzz_require(gmem_create(&gmem, &(struct gmem_options){0}, NULL) == 0);
 	r = load(&gmem, file, size, &result, &err);
 	if (r == 0) {
