@@ -6,12 +6,13 @@
 
 #include "board.h"
 #include "mmio.h"
+#include "places.h"
 
 #define WINDOW_BAR    4
 #define WINDOW_OFFSET 8
 #define WINDOW_LENGTH 12
 #define WINDOW_DATA   16
-#define NEW_PLACE     UINT64_C(0xdf000000)
+#define NEW_PLACE     (PLACE_PCI_WINDOW_END - (UINT64_C(16) << 20))
 #define STRAY_VECTOR  0x36 /* board_message(2): some hosts deliver whatever the address */
 
 static uint64_t config(const struct scene *scene)

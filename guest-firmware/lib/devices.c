@@ -1,12 +1,8 @@
 /* See devices.h. */
 #include "devices.h"
 
+#include "places.h"
 #include "words.h"
-
-/* Where this machine's virtio-mmio devices are, without asking ACPI. */
-#define MMIO_BASE   UINT64_C(0xf0000000)
-#define MMIO_STRIDE UINT64_C(0x1000)
-#define MMIO_SLOTS  32
 
 static struct virtio devices[DEVICES_MAX];
 
@@ -19,10 +15,10 @@ unsigned int devices_find(const char *line)
 	if (!string_equal(transport, "mmio"))
 		count = virtio_pci_scan(devices, count, DEVICES_MAX);
 	if (!string_equal(transport, "pci"))
-		count = virtio_mmio_scan(words_number(line, "mmio-base", MMIO_BASE),
-			words_number(line, "mmio-stride", MMIO_STRIDE),
-			(unsigned int)words_number(line, "mmio-slots", MMIO_SLOTS), devices, count,
-			DEVICES_MAX);
+		count = virtio_mmio_scan(words_number(line, "mmio-base", PLACE_VIRTIO_MMIO_BASE),
+			words_number(line, "mmio-stride", PLACE_VIRTIO_MMIO_STRIDE),
+			(unsigned int)words_number(line, "mmio-slots", PLACE_VIRTIO_MMIO_SLOTS),
+			devices, count, DEVICES_MAX);
 	return count;
 }
 

@@ -3,6 +3,7 @@
 
 #include "board.h"
 #include "mmio.h"
+#include "places.h"
 
 #define FUNCTION_BYTES   4096
 #define SLOT_FUNCTIONS   8
@@ -16,12 +17,9 @@
 #define BAR_FLAGS        UINT64_C(0xf)
 #define CAPABILITIES_MAX 48
 
-/* Where a machine without firmware leaves the placing of BARs to the guest. */
-#define WINDOW_BASE UINT64_C(0xc0000000)
-#define WINDOW_END  UINT64_C(0xe0000000)
-
 static uint64_t ecam;
-static uint64_t window_next = WINDOW_BASE;
+static uint64_t window_next =
+	PLACE_PCI_WINDOW_BASE; /* without firmware, BARs are the guest's to place */
 
 bool pci_init(void)
 {
@@ -123,7 +121,7 @@ struct pci_bar pci_bar(const struct pci_function *function, unsigned int index)
 	}
 	pci_bar_move(function, index, bar.wide, bar.address);
 	mmio_write16(function->config + PCI_COMMAND, command);
-	if (!bar.bytes || window_next > WINDOW_END || !board_map(bar.address, bar.bytes))
+	if (!bar.bytes || window_next > PLACE_PCI_WINDOW_END || !board_map(bar.address, bar.bytes))
 		return (struct pci_bar){0};
 	return bar;
 }

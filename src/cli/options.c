@@ -399,7 +399,7 @@ const struct option option_table[] = {
 		.help = "where virtio devices sit: pci, mmio or mmio-cmdline",
 		.details = "A kernel finds devices on mmio through ACPI or the device tree. For "
 			   "one that is built without ACPI, mmio-cmdline (not on aarch64) says on "
-                           "its command line where they are "
+			   "its command line where they are "
 			   "(virtio_mmio.device=SIZE@BASE:IRQ), and ACPI does not; with --cmdline "
 			   "these words are yours to give.",
 	},

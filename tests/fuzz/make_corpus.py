@@ -48,6 +48,17 @@ def bzimage():
     )
 
 
+def arm_image():
+    """Documentation/arm64/booting.rst, "Call the kernel image"."""
+    return patched(
+        b"\x90" * 2048,
+        (8, "Q", 0),  # text_offset
+        (16, "Q", 0x400000),  # image_size
+        (24, "Q", 10),  # flags: little-endian, 4 KiB, anywhere
+        (56, "4s", b"ARM\x64"),
+    )
+
+
 def kernel_module(info):
     """A relocatable ELF file with a .modinfo section."""
     names = b"\0.modinfo\0.shstrtab\0"
@@ -411,6 +422,14 @@ def main():
     write("bzimage", "narrow", patched(good, (0x236, "H", 0)))
     write("bzimage", "short", good[:1500])
     write("bzimage", "large", patched(good, (0x260, "I", 0x2000000)))
+    image = arm_image()
+    for name, data in (
+            ("good", image), ("short", image[:63]), ("big_endian", patched(image, (24, "Q", 11))),
+            ("near_the_bottom", patched(image, (8, "Q", 0x80000), (24, "Q", 2))),
+            ("old", patched(image, (16, "Q", 0))), ("large", patched(image, (16, "Q", 31 << 20))),
+            ("wraps", patched(image, (8, "Q", (1 << 64) - 4096))),
+            ("elf", b"\x7fELF" + image[4:])):
+        write("arm_image", name, data)
     for name, data in elves():
         write("elf", name, data)
     for name, data in multiboots():

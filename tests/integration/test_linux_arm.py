@@ -3,7 +3,8 @@
 
 On an Arm server the cases run right here; elsewhere in two emulated ones, of which the second has an
 interrupt controller of version 2.
-argv: the hull program for aarch64, then names of cases (all of them by default).
+argv: the hull program for aarch64, the directory of the freestanding guests, then names of cases
+(all of them by default).
 """
 
 import shutil
@@ -50,6 +51,18 @@ command 0 -c 2 -d $scratch/disk --rng -- sh -c 'dd if=/dev/vda of=/dev/null 2>/d
 [ "$(sed -n 3p $out)" -ge 6 ] || report "devices have no messages"
 command 0 --transport mmio -d $scratch/disk -- sh -c 'head -c 4096 /dev/vda | wc -c'; printed 4096
 """
+# The guest's messages are those of GICv2m; over mmio there are none.
+HOSTILE = """
+scratch=$(mktemp -d)
+truncate -s 64M $scratch/disk $scratch/disk2
+LIMIT=450s boot 33 -k $FILES/hostile -m 256M --debug-exit --io-threads 1 --transport TRANSPORT \\
+	-d $scratch/disk -d $scratch/disk2,ro --rng --hvc null --port=port=null --vsock $scratch/vm \\
+	-p transport=TRANSPORT -p patience=120
+grep 'FAIL\\|^hostile: [0-9]' "$log"
+for device in 2 3 4 19; do
+	grep -q "^hostile: fact device TRANSPORT $device" "$log" || fail "no device $device"
+done
+"""
 CASES = {
     "gicv3-1cpu-poweroff": ONE_CPU,
     "gicv3-2cpu-panic": PANIC,
@@ -75,30 +88,52 @@ expect answer reboot; expect answer poweroff
     "timeout": """
 LIMIT=5s boot 124 -k $FILES/kernel -i $FILES/initrd -m 256M
 """,
+    "6.12-4cpu-reboot": """
+boot 120 -k $FILES/6.12-cloud -i $FILES/initrd -m 512M -c 4 -p hull_test=reboot
+expect nproc 4
+""",
+    "generic-pmu-poweroff": """
+boot 0 -k $FILES/6.1-generic -i $FILES/initrd -m 512M --cpu=+pmu -p hull_test=poweroff
+expect nproc 1; expect "pmu .*armv8.*"
+""",
+    "gicv3-hostile-mmio": HOSTILE.replace("TRANSPORT", "mmio"),
+    "doctor-and-features": """
+"$HULL" doctor >"$log" 2>&1 || fail "doctor is not content"
+cat "$log"
+grep -q 'Arm virtualization' "$log" || fail "the kind of KVM is not told"
+boot 125 -k $FILES/kernel --cpu=+sve
+grep -q "does not offer 'sve'" "$log" || fail "no sentence about what the processor has not"
+boot 116 -k $FILES/kernel --cpu=-avx2
+grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unknown feature"
+""",
     "gicv2-1cpu-poweroff": ONE_CPU,
     "gicv2-2cpu-panic": PANIC,
     "gicv2-4cpu-1G-reboot": REBOOT,
     "gicv2-commands": COMMANDS.replace("MESSAGES", "MSI"),
+    "gicv2-hostile-pci": HOSTILE.replace("TRANSPORT", "pci"),
     "gicv2-9cpu": """
 boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 6
+HALF = 10
 
 
-def prepare(files, _):
+def prepare(files, firmware):
+    shutil.copy(Path(firmware) / "hostile", files)
     found = fetched("6.1-cloud", "arm64")
     shutil.copy(found["kernel"], files / "kernel")
     run("gzip", "-1k", files / "kernel")
+    for flavour in ("6.1-generic", "6.12-cloud"):
+        shutil.copy(fetched(flavour, "arm64")["kernel"], files / flavour)
     put_modules(found["modules"], files / "modules")
     run(ROOT / "scripts/make-initrd", "--arch", "arm64", "--init", HERE / "linux/guest-init",
         files / "initrd")
 
 
-def main(hull, *wanted):
+def main(hull, firmware, *wanted):
     return Suite(hull, CASES, HALF, wanted, case_seconds=CASE_SECONDS,
-                 hosts=("aarch64", "aarch64-gicv2")).run(prepare)
+                 hosts=("aarch64", "aarch64-gicv2")).run(lambda files, _: prepare(files, firmware))
 
 
 if __name__ == "__main__":

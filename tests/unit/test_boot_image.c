@@ -32,6 +32,12 @@ static void put64(size_t offset, uint64_t value)
 	memcpy(file + offset, &value, sizeof(value));
 }
 
+static void put_text(size_t offset, const char *text)
+{
+	while (*text)
+		file[offset++] = (uint8_t)*text++;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -43,7 +49,7 @@ static int setup(void **state)
 	put64(TEXT_OFFSET, 0);
 	put64(IMAGE_SIZE, IMAGE_BYTES);
 	put64(FLAGS, ANYWHERE);
-	memcpy(file + MAGIC, "ARM\x64", 4);
+	put_text(MAGIC, "ARM\x64");
 	initrd_bytes = 0;
 	return 0;
 }
@@ -158,11 +164,11 @@ static void what_is_no_kernel(void **state)
 	(void)state;
 	put64(FLAGS, ANYWHERE | 1);
 	assert_refused(-ENOEXEC, "big-endian");
-	memcpy(file + MAGIC, "arm\x64", 4);
+	put_text(MAGIC, "arm\x64");
 	assert_refused(-ENOEXEC, "no arm64 Image");
-	memcpy(file, "MZ", 2);
+	put_text(0, "MZ");
 	assert_refused(-ENOEXEC, "EFI program");
-	memcpy(file, "\177ELF", 4);
+	put_text(0, "\177ELF");
 	assert_refused(-ENOEXEC, "is an ELF file");
 	assert_int_equal(load_as(10, 10), -ENOEXEC);
 }

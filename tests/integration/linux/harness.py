@@ -123,7 +123,7 @@ class Suite:
         self._hosts = hosts
         self._hull = hull
         self._case_seconds = case_seconds
-        self._half = half
+        self._first_half = list(cases)[:half]
         self._qemu = shutil.which("qemu-system-x86_64") or ""
         self._programs = programs
         self._modules = modules
@@ -183,9 +183,9 @@ class Suite:
     def _run_emulated(self, scratch, files, disks):
         self._write(scratch / "cases", "/usr/local/bin/hull", "/files", "/dev/disk",
                     f"/usr/local/bin/{Path(self._qemu).name}")
-        names = list(self._cases)
-        halves = [(host, half) for host, half in
-                  zip(self._hosts, (names[:self._half], names[self._half:])) if half]
+        first = [name for name in self._cases if name in self._first_half]
+        second = [name for name in self._cases if name not in self._first_half]
+        halves = [(host, half) for host, half in zip(self._hosts, (first, second)) if half]
         status = 0
         with ThreadPoolExecutor(len(halves)) as pool:
             runs = [pool.submit(self._run_half, host, half, scratch / f"host{index}",

@@ -1,0 +1,11 @@
+/*
+ * What of this board's map no table tells a guest without firmware: where BARs may go, and where
+ * virtio-mmio devices are looked for.
+ */
+#pragma once
+
+#define PLACE_PCI_WINDOW_BASE    UINT64_C(0xc0000000)
+#define PLACE_PCI_WINDOW_END     UINT64_C(0xe0000000)
+#define PLACE_VIRTIO_MMIO_BASE   UINT64_C(0xf0000000)
+#define PLACE_VIRTIO_MMIO_STRIDE UINT64_C(0x1000)
+#define PLACE_VIRTIO_MMIO_SLOTS  32
