@@ -16,8 +16,9 @@ static int explain_open(const char *path, int error, struct err *err)
 	switch (error) {
 	case ENOENT:
 		return err_set(err, error,
-			"%s does not exist: load KVM (sudo modprobe kvm_intel or kvm_amd), switch "
-			"virtualization on in the firmware or in the hypervisor above, or hand the "
+			"%s does not exist: load KVM (sudo modprobe kvm_intel or kvm_amd; on Arm "
+			"the kernel has it when it was started at EL2), switch virtualization on "
+			"in the firmware or in the hypervisor above, or hand the "
 			"device to the container (--device /dev/kvm)",
 			path);
 	case EACCES:
