@@ -112,6 +112,7 @@ static void describe_user(const struct config *config, unsigned int index, struc
 	struct config_net net = {
 		.kind = CONFIG_NET_USER,
 		.fd = -1,
+		.vhost_fd = -1,
 		.has_mac = true,
 		.mtu = given->mtu ? given->mtu : NET_HELPER_MTU,
 		.restrict_host = given->restrict_host,
