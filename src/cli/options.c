@@ -24,10 +24,12 @@ const struct option option_table[] = {
 		.key = CONFIG_KEY_KERNEL,
 		.commands = COMMAND_RUN,
 		.value = "FILE",
-		.help = "the kernel: a bzImage, or an ELF file",
-		.details = "A plain word on the command line means the same. An ELF file needs a "
-			   "PVH note, the 64-bit Linux entry or a multiboot header. Files packed "
-			   "with gzip, xz or zstd are unpacked; a pipe will do as well.",
+		.help = "the kernel: a bzImage or an ELF file, on Arm an Image",
+		.details =
+			"A plain word on the command line means the same. An ELF file needs a "
+			"PVH note, the 64-bit Linux entry or a multiboot header. Files packed "
+			"with gzip, xz or zstd, also inside of an EFI program (zboot), are "
+			"unpacked; a pipe will do as well. On aarch64 a kernel is an arm64 Image.",
 	},
 	{
 		.name = "initrd",
