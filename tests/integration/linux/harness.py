@@ -22,7 +22,8 @@ CASE_SECONDS = 700 + 3 * TRANSFER_MIB  # many times what any needs on a free mac
 HOST_LOST = (112, 113)
 COMMAND_MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
                    "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
-                   "crypto", "lib", "net/vmw_vsock", "fs/fuse")
+                   "crypto", "lib", "net/vmw_vsock", "fs/fuse", "drivers/net/virtio_net.ko",
+                   "drivers/net/net_failover.ko", "net/core/failover.ko")
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
 import executables  # noqa: E402
