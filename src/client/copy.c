@@ -1,5 +1,6 @@
 /* Files into a guest that serves and out of it, see hull.h. */
 #include "channel.h"
+#include "new_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 
 #define PERMISSIONS    0777
 #define COPY_BYTES_MAX (UINT64_C(4) << 30)
-#define TEMPORARY_NAME ".hull-XXXXXX"
 #define REQUEST_BYTES  (4 + SERVE_PATH_BYTES_MAX + 1)
 
 /* At descriptors of the host's files. */
@@ -153,29 +153,20 @@ static int receive_contents(
 static int read_guest(
 	struct channel *channel, const char *guest_path, uint64_t bytes_max, const char *host_path)
 {
-	size_t size = strlen(host_path) + sizeof(TEMPORARY_NAME);
-	char *name = malloc(size);
-	int fd, r;
+	struct new_file file;
+	int r = new_file_open(&file, host_path);
 
-	if (!name)
-		return client_fail(channel->error, ENOMEM, "no memory for a name");
-	(void)snprintf(name, size, "%s" TEMPORARY_NAME, host_path);
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0) {
-		r = fail_host(channel->error, errno, host_path);
-		free(name);
-		return r;
-	}
+	if (r < 0)
+		return fail_host(channel->error, -r, host_path);
 	r = channel_send(channel, SERVE_READ, guest_path, strlen(guest_path));
 	if (r == 0)
-		r = receive_contents(channel, fd, bytes_max, host_path);
-	if (close(fd) < 0 && r == 0)
-		r = fail_host(channel->error, errno, host_path);
-	if (r == 0 && rename(name, host_path) < 0)
-		r = fail_host(channel->error, errno, host_path);
-	if (r < 0)
-		(void)unlink(name);
-	free(name);
+		r = receive_contents(channel, file.fd, bytes_max, host_path);
+	if (r == 0) {
+		r = new_file_finish(&file);
+		if (r < 0)
+			r = fail_host(channel->error, -r, host_path);
+	}
+	new_file_close(&file);
 	return r;
 }
 
