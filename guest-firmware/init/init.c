@@ -4,6 +4,7 @@
 #include "control.h"
 #include "format.h"
 #include "linux.h"
+#include "words.h"
 
 #include <linux/sockios.h>
 
@@ -171,13 +172,8 @@ _Noreturn void init_main(void)
 	open_control();
 	run_read(&run);
 	root_enter(&run);
-	if (run.host_name) {
-		size_t length = 0;
-
-		while (run.host_name[length])
-			length++;
-		(void)sys_sethostname(run.host_name, length);
-	}
+	if (run.host_name)
+		(void)sys_sethostname(run.host_name, text_length(run.host_name));
 	bring_up_loopback();
 	if (run.serve)
 		take_requests(&run);

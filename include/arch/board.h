@@ -11,12 +11,15 @@ enum board_device_kind {
 	BOARD_UART_16550,  /* 8 registers of a byte */
 	BOARD_RTC_CMOS,    /* 2 ports */
 	BOARD_RTC_PL031,   /* a page */
+	BOARD_GPIO_PL061,  /* a page; its line BOARD_POWER_KEY_LINE is a power key, active high */
 	BOARD_I8042,       /* ports 0x60 and 0x64: reset only, nothing to probe for */
 	BOARD_POWER,       /* the ACPI PM1 block (layout in x86_64/layout.h); irq is the SCI */
 	BOARD_PVPANIC,     /* a byte */
 	BOARD_DEBUG_EXIT,  /* 4 bytes */
 	BOARD_VIRTIO_MMIO, /* its own interrupt, level, active high */
 };
+
+#define BOARD_POWER_KEY_LINE 3
 
 struct board_device {
 	enum board_device_kind kind;

@@ -132,6 +132,37 @@ static void destroy_pl031(struct machine *machine)
 	loop_timer_fini(&machine->rtc_timer);
 }
 
+static void pl061_expired(void *owner)
+{
+	struct machine *machine = owner;
+
+	pl061_tick(&machine->pl061);
+}
+
+static int create_pl061(struct machine *machine, const struct board_device *at, struct err *err)
+{
+	int r = loop_timer_init(&machine->power_timer, &machine->loop, pl061_expired, machine, err);
+
+	pl061_init(&machine->pl061, &(struct pl061_options){
+					    .irq = vm_connect_irq(&machine->vm, at->irq),
+					    .key_line = BOARD_POWER_KEY_LINE,
+					    .timer = loop_timer_for_device(&machine->power_timer),
+					    .read_clock = clock_ns,
+				    });
+	return r < 0 ? r : attach_at(machine, at, "gpio", &pl061_bus_ops, &machine->pl061, err);
+}
+
+static void reset_pl061(struct machine *machine)
+{
+	pl061_reset(&machine->pl061);
+}
+
+static void destroy_pl061(struct machine *machine)
+{
+	pl061_fini(&machine->pl061);
+	loop_timer_fini(&machine->power_timer);
+}
+
 static int create_pvpanic(struct machine *machine, const struct board_device *at, struct err *err)
 {
 	machine->pvpanic = (struct pvpanic){.end = lifecycle_guest_end_sink(machine)};
@@ -189,6 +220,7 @@ static const struct chip chips[] = {
 	{BOARD_I8042, create_i8042, reset_i8042, destroy_i8042},
 	{BOARD_RTC_CMOS, create_rtc_cmos, reset_rtc_cmos, destroy_rtc_cmos},
 	{BOARD_RTC_PL031, create_pl031, reset_pl031, destroy_pl031},
+	{BOARD_GPIO_PL061, create_pl061, reset_pl061, destroy_pl061},
 	{BOARD_PVPANIC, create_pvpanic, NULL, NULL},
 	{BOARD_POWER, create_power, reset_power, destroy_power},
 	{BOARD_DEBUG_EXIT, create_debug_exit, NULL, NULL},
@@ -241,8 +273,13 @@ void machine_chips_reset(struct machine *machine)
 
 bool machine_press_power_button(struct machine *machine)
 {
-	if (!is_there(machine, BOARD_POWER) || !acpi_pm_power_button_is_enabled(&machine->power))
-		return false;
-	acpi_pm_press_power_button(&machine->power);
-	return true;
+	if (is_there(machine, BOARD_POWER) && acpi_pm_power_button_is_enabled(&machine->power)) {
+		acpi_pm_press_power_button(&machine->power);
+		return true;
+	}
+	if (is_there(machine, BOARD_GPIO_PL061) && pl061_power_key_is_enabled(&machine->pl061)) {
+		pl061_press_power_key(&machine->pl061);
+		return true;
+	}
+	return false;
 }

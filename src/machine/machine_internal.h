@@ -23,6 +23,7 @@
 #include "ns16550.h"
 #include "pci.h"
 #include "pl031.h"
+#include "pl061.h"
 #include "pvpanic.h"
 #include "reset_control.h"
 #include "rtc_cmos.h"
@@ -66,6 +67,7 @@ struct machine {
 	struct i8042 i8042;
 	struct rtc_cmos rtc;
 	struct pl031 pl031;
+	struct pl061 pl061;
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct pci_host pci;

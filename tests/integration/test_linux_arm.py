@@ -3,19 +3,21 @@
 
 On an Arm server the cases run right here; elsewhere in two emulated ones, of which the second has an
 interrupt controller of version 2.
-argv: the hull program for aarch64, the directory of the freestanding guests, then names of cases
-(all of them by default).
+argv: the hull program for aarch64, the directory of the freestanding guests, the program
+test_virtq_threads, then names of cases (all of them by default).
 """
 
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import ROOT, Suite, fetched, put_modules, run  # noqa: E402
+from harness import ROOT, Suite, fetched, kernel_modules, put_modules, run  # noqa: E402
 
+KEY_MODULES = ("gpio_keys", "evdev")
 CASE_SECONDS = 500  # of one or two minutes
 
 # What every kernel here says, whoever its host is.
@@ -104,6 +106,23 @@ command 0 -n user -- sh -c 'ip link set eth0 up
 printed 1
 """,
     "gicv3-hostile-mmio": HOSTILE.replace("TRANSPORT", "mmio"),
+    # A signal presses the power key, which cloud kernels have no driver for.
+    "generic-2cpu-button": """
+"$HULL" run --timeout 400s -p quiet -k $FILES/6.1-generic -i $FILES/initrd-keys -m 512M -c 2 \\
+	-p hull_test=button >"$log" 2>&1 </dev/null &
+hull=$!
+until grep -q '^guest: listening' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
+kill -TERM $hull
+wait $hull
+status=$?
+[ $status = 143 ] || fail "exit status $status, not 143"
+grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
+""",
+    # Two threads on real rings: the order of words that x86 keeps by itself.
+    "virtq-threads": """
+HULL_TEST_VIRTQ_SECONDS=5 test_virtq_threads >"$log" 2>&1 || fail "status $?"
+grep operations "$log"
+""",
     "doctor-and-features": """
 "$HULL" doctor >"$log" 2>&1 || fail "doctor is not content"
 cat "$log"
@@ -123,7 +142,17 @@ boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 11
+HALF = 13
+
+
+def put_initrd(path, modules=None, names=()):
+    """The guest's, with these modules of a kernel's and what they depend on."""
+    with tempfile.TemporaryDirectory() as directory:
+        needed = kernel_modules.Modules(modules).with_dependencies(names) if names else ()
+        for index, (name, content) in enumerate(needed):
+            (Path(directory) / f"{index:02}-{name}").write_bytes(content)
+        run(ROOT / "scripts/make-initrd", "--arch", "arm64", "--init", HERE / "linux/guest-init",
+            "--add", f"{directory}:/modules", path)
 
 
 def prepare(files, firmware):
@@ -134,12 +163,12 @@ def prepare(files, firmware):
     for flavour in ("6.1-generic", "6.12-cloud"):
         shutil.copy(fetched(flavour, "arm64")["kernel"], files / flavour)
     put_modules(found["modules"], files / "modules")
-    run(ROOT / "scripts/make-initrd", "--arch", "arm64", "--init", HERE / "linux/guest-init",
-        files / "initrd")
+    put_initrd(files / "initrd-keys", fetched("6.1-generic", "arm64")["modules"], KEY_MODULES)
+    put_initrd(files / "initrd")
 
 
-def main(hull, firmware, *wanted):
-    return Suite(hull, CASES, HALF, wanted, libraries=("libslirp.so.0",), case_seconds=CASE_SECONDS,
+def main(hull, firmware, virtq_threads, *wanted):
+    return Suite(hull, CASES, HALF, wanted, [virtq_threads], libraries=("libslirp.so.0",), case_seconds=CASE_SECONDS,
                  hosts=("aarch64", "aarch64-gicv2")).run(lambda files, _: prepare(files, firmware))
 
 

@@ -36,6 +36,7 @@ static inline struct board test_board_fill(const struct test_board *from)
 
 	test_board_add(&board, BOARD_UART_16550, UART_BASE, 8, GSI_UART);
 	test_board_add(&board, BOARD_RTC_PL031, RTC_BASE, 0x1000, GSI_RTC);
+	test_board_add(&board, BOARD_GPIO_PL061, GPIO_BASE, 0x1000, GSI_GPIO);
 	if (from->others) {
 		test_board_add(&board, BOARD_PVPANIC, PVPANIC_BASE, 2, 0);
 		test_board_add(&board, BOARD_DEBUG_EXIT, DEBUG_EXIT_BASE, 4, 0);

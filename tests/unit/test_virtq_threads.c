@@ -26,8 +26,10 @@
 #else
 #define OPERATIONS 500000u
 #endif
-#define ROUND_NS NANOSECONDS_PER_SECOND /* slow hosts do fewer operations */
-#define HANG_MS  60000                  /* a lost notification, not a slow host */
+/* So long, and as many operations as that takes, in each round; else OPERATIONS, or a second of
+ * them on a slow host. */
+#define SECONDS_VARIABLE "HULL_TEST_VIRTQ_SECONDS"
+#define HANG_MS          60000 /* a lost notification, not a slow host */
 
 #define SIZE        64
 #define HELD_MAX    8
@@ -217,10 +219,13 @@ static void wait_for_device(struct round *round)
 
 static void run_driver(struct round *round)
 {
-	uint64_t end = clock_monotonic_ns() + ROUND_NS;
+	const char *text = getenv(SECONDS_VARIABLE);
+	uint64_t seconds = text ? strtoul(text, NULL, 10) : 1;
+	uint64_t end = clock_monotonic_ns() + seconds * NANOSECONDS_PER_SECOND;
+	uint64_t operations = text ? UINT64_MAX : OPERATIONS;
 	uint32_t bursts = 0;
 
-	while (round->operations < OPERATIONS && (++bursts % 256 || clock_monotonic_ns() < end)) {
+	while (round->operations < operations && (++bursts % 256 || clock_monotonic_ns() < end)) {
 		uint32_t burst = 1 + random_below(&round->random_driver, 16);
 		bool full = false;
 

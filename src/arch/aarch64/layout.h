@@ -32,6 +32,7 @@
 #define RTC_BASE           UINT64_C(0x09010000)
 #define PVPANIC_BASE       UINT64_C(0x09020000)
 #define DEBUG_EXIT_BASE    UINT64_C(0x09030000)
+#define GPIO_BASE          UINT64_C(0x09040000)
 #define VIRTIO_MMIO_BASE   UINT64_C(0x09100000)
 #define VIRTIO_MMIO_STRIDE UINT64_C(0x1000)
 #define VIRTIO_MMIO_BYTES  UINT64_C(0x200)
@@ -46,6 +47,7 @@
 /* Lines. The messages of version 2 have those behind the board's own. */
 #define GSI_UART        1
 #define GSI_RTC         2
+#define GSI_GPIO        3
 #define GSI_PCI_A       4 /* INTA..INTD on 4 to 7 */
 #define GSI_VIRTIO_MMIO 16
 #define GSI_LINES       64

@@ -8,11 +8,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <string.h>
 
 /* A node that others refer to. */
-enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK };
+enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK, HANDLE_GPIO };
 
 /* arm,gic.yaml, arm,gic-v3.yaml: the three cells of an interrupt. */
 #define INTERRUPT_SHARED     0
@@ -261,6 +262,34 @@ static void put_rtc(struct tree_writer *writer, const struct board_device *devic
 	tree_node_end(writer);
 }
 
+/* gpio/pl061-gpio.yaml, input/gpio-keys.yaml */
+static void put_gpio(struct tree_writer *writer, const struct board_device *device)
+{
+	struct tree_cells key = {0};
+
+	tree_node_at(writer, "gpio", device->base);
+	put_two_strings(writer, "compatible", "arm,pl061", "arm,primecell");
+	put_region(writer, device->base, device->size);
+	put_line(writer, device->irq);
+	tree_u32(writer, "clocks", HANDLE_CLOCK);
+	tree_string(writer, "clock-names", "apb_pclk");
+	tree_empty(writer, "gpio-controller");
+	tree_u32(writer, "#gpio-cells", 2);
+	tree_u32(writer, "phandle", HANDLE_GPIO);
+	tree_node_end(writer);
+	tree_node(writer, "gpio-keys");
+	tree_string(writer, "compatible", "gpio-keys");
+	tree_node(writer, "key-power");
+	tree_string(writer, "label", "Power");
+	tree_u32(writer, "linux,code", KEY_POWER);
+	tree_cells_add(&key, HANDLE_GPIO);
+	tree_cells_add(&key, BOARD_POWER_KEY_LINE);
+	tree_cells_add(&key, 0); /* active high */
+	tree_list(writer, "gpios", &key);
+	tree_node_end(writer);
+	tree_node_end(writer);
+}
+
 /* misc/pvpanic-mmio.txt */
 static void put_pvpanic(struct tree_writer *writer, const struct board_device *device)
 {
@@ -289,6 +318,7 @@ static void put_devices(struct tree_writer *writer, const struct board *board)
 	} kinds[] = {
 		{BOARD_UART_16550, put_uart},
 		{BOARD_RTC_PL031, put_rtc},
+		{BOARD_GPIO_PL061, put_gpio},
 		{BOARD_PVPANIC, put_pvpanic},
 		{BOARD_VIRTIO_MMIO, put_virtio},
 	};

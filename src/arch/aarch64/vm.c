@@ -158,6 +158,7 @@ struct board_device arch_board_device(enum board_device_kind kind)
 	static const struct board_device devices[] = {
 		[BOARD_UART_16550] = {BOARD_UART_16550, UART_BASE, 8, GSI_UART, false},
 		[BOARD_RTC_PL031] = {BOARD_RTC_PL031, RTC_BASE, 0x1000, GSI_RTC, false},
+		[BOARD_GPIO_PL061] = {BOARD_GPIO_PL061, GPIO_BASE, 0x1000, GSI_GPIO, false},
 		[BOARD_PVPANIC] = {BOARD_PVPANIC, PVPANIC_BASE, 2, 0, false},
 		[BOARD_DEBUG_EXIT] = {BOARD_DEBUG_EXIT, DEBUG_EXIT_BASE, 4, 0, false},
 	};
