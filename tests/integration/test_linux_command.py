@@ -3,8 +3,8 @@
 that end in the midst of it.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, the program vsock_tool, libhull, the example boot_test, the program serve_tool, then names of cases
-(all of them by default).
+argv: the hull program, the program vsock_tool, libhull, the example boot_test, the programs serve_tool and default_signals,
+then names of cases (all of them by default). HULL_TEST_VMS: how many VMs run at once.
 """
 
 import os
@@ -19,9 +19,9 @@ from harness import ROOT, Suite, fetched, put_modules, run  # noqa: E402
 from readme import example  # noqa: E402
 
 HOST_PROGRAMS = ("script", "e2fsck")
-CASE_SECONDS = 300  # of a minute or two
+VMS = int(os.environ.get("HULL_TEST_VMS", "6"))  # 20 take an emulated host ten minutes
+CASE_SECONDS = max(300, 60 * VMS)  # of a minute or two
 HALF = 6
-VMS = os.environ.get("HULL_TEST_VMS", "20")
 PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 CASES = {
@@ -148,10 +148,10 @@ for signal in HUP TERM; do # a shell's background ignores SIGINT
 	[ $? = 7 ] || report "SIG$signal did not reach the command"
 	[ "$(tail -n 1 $out)" = caught ] || report "SIG$signal did not reach the command"
 done
-# In the foreground, where a shell does not have it ignored.
+# A shell's background ignores it.
 : >$out
 (until grep -q ready $out; do sleep 0.2; done; kill -INT $(cat $scratch/pid)) &
-sh -c 'echo $$ >'$scratch'/pid; exec "$@"' sh "$HULL" run --timeout 120s $KERNEL --root $ROOT -- \\
+sh -c 'echo $$ >'$scratch'/pid; exec "$@"' sh $FILES/default_signals "$HULL" run --timeout 120s $KERNEL --root $ROOT -- \\
 	sh -c 'trap "echo caught; exit 7" INT; echo ready; while :; do sleep 1; done' \\
 	>$out 2>$errors </dev/null
 [ $? = 7 ] && [ "$(tail -n 1 $out)" = caught ] || report "SIGINT did not reach the command"
@@ -190,15 +190,16 @@ wait $hull || fail "the VM with the socket ended with $?"
 . $(dirname $0)/command_case.sh
 all=$(seq VMS)
 for i in $all; do
-	"$HULL" run --timeout 280s $KERNEL -m 128M --root $ROOT -- sh -c "echo $i; exit $i" \\
+	"$HULL" run --timeout LIMITs $KERNEL -m 128M --root $ROOT -- sh -c "echo $i; exit $i" \\
 		>$scratch/out$i 2>$scratch/errors$i </dev/null &
 	eval pid$i=$!
 done
 for i in $all; do
 	eval wait \\$pid$i
-	[ $? = $i ] && [ "$(cat $scratch/out$i)" = $i ] || fail "VM $i: $(cat $scratch/errors$i)"
+	[ $? = $i ] && [ "$(cat $scratch/out$i)" = $i ] || bad="$bad VM $i: $(cat $scratch/errors$i)"
 done
-""".replace("VMS", VMS),
+[ -z "$bad" ] || fail "$bad"
+""".replace("VMS", str(VMS)).replace("LIMIT", str(CASE_SECONDS - 20)),
     "shares": """
 . $(dirname $0)/command_case.sh
 mkdir -p $scratch/share/deep/er $scratch/fixed
@@ -353,12 +354,12 @@ def prepare(files, disks, vsock_tool, library, *programs):
     make_root(disks / "command-root", files, vsock_tool)
 
 
-def main(hull, vsock_tool, library, example, serve_tool, *wanted):
+def main(hull, vsock_tool, library, example, serve_tool, default_signals, *wanted):
     programs = [program(name) for name in HOST_PROGRAMS]
     return Suite(hull, CASES, HALF, wanted, programs, ("ext4",), ("libcmocka.so.0",),
                  case_seconds=CASE_SECONDS).run(
         lambda files, disks: prepare(files, disks, vsock_tool, library, example,
-                                     serve_tool))
+                                     serve_tool, default_signals))
 
 
 if __name__ == "__main__":
