@@ -8,6 +8,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "ends.h"
+#include "places.h"
 #include "trap.h"
 #include "uart.h"
 
@@ -72,7 +73,7 @@ void mode_echo(bool by_interrupt)
 
 static void write_string(const char *bytes, uint64_t length)
 {
-	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(length) : "d"(UART_PORT) : "memory");
+	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(length) : "d"(PLACE_UART) : "memory");
 }
 
 /* Counting in the text itself keeps the guest out of the way of what is measured. */
