@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "cpu.h"
 #include "gic.h"
+#include "gpio.h"
 #include "mmio.h"
 #include "trap.h"
 #include "tree.h"
@@ -17,16 +18,10 @@
 #define RTC_RAW     0x14
 #define RTC_MASKED  0x18
 #define RTC_CLEAR   0x1c
-#define RTC_PART    0x031
 
-/* PL061 (ARM DDI 0190). */
-#define GPIO_DATA      0x000
-#define GPIO_DIRECTION 0x400
-#define GPIO_MASKED    0x418
+/* Both are PrimeCells of Arm's: parts 0x031 and 0x061. */
+#define RTC_PART       0x031
 #define GPIO_PART      0x061
-#define GPIO_LINES     8
-
-/* Both are PrimeCells of Arm's. */
 #define PART_AT        0xfe0
 #define CELL_AT        0xff0
 #define PART_MASK      0xfff
@@ -176,7 +171,8 @@ void check_pvpanic(struct report *report)
 	const uint64_t base = tree_cells("pvpanic", "reg", 0);
 	uint8_t events;
 
-	if (!report_expect(report, base != 0, "not in the tree"))
+	report_expect(report, base != 0, "not in the tree");
+	if (!base)
 		return;
 	events = mmio_read8(base);
 	report_expect(report, events != 0xff && (events & PVPANIC_EVENTS) == PVPANIC_EVENTS,

@@ -8,6 +8,7 @@
 #include "ends.h"
 #include "facts.h"
 #include "gic.h"
+#include "modes.h"
 #include "uart.h"
 #include "words.h"
 
@@ -45,6 +46,15 @@ static const struct check checks[] = {
 	{"pvpanic", check_pvpanic},
 };
 
+static void run_modes(const char *line)
+{
+	char button[16];
+
+	(void)words_value(line, "power-button", button, sizeof(button));
+	if (words_has(line, "power-button"))
+		mode_power_button(!string_equal(button, "ignore"));
+}
+
 _Noreturn void guest_main(uint32_t entry, uint64_t information)
 {
 	struct check_totals totals;
@@ -59,6 +69,7 @@ _Noreturn void guest_main(uint32_t entry, uint64_t information)
 	totals = check_run(checks, sizeof(checks) / sizeof(checks[0]),
 		words_value(facts.command_line, "probe.only", only, sizeof(only)) ? only : NULL);
 	console_print("probe: %u passed, %u failed\n", totals.passed, totals.failed);
+	run_modes(facts.command_line);
 	value = (uint32_t)words_number(facts.command_line, "exit-value",
 		totals.failed ? END_VALUE_FAILED : END_VALUE_PASSED);
 	if (words_value(facts.command_line, "end", end, sizeof(end)) && !end_by_name(end, value)) {

@@ -142,6 +142,17 @@ printed 1
 """,
     "gicv3-4cpu-probe": probe(3, 4, 512),
     "probe-ends": PROBE_ENDS,
+    "probe-button": """
+"$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
+	>"$log" 2>&1 </dev/null &
+hull=$!
+until grep -q 'waiting for the power button' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
+kill -TERM $hull
+wait $hull
+status=$?
+[ $status = 143 ] || fail "exit status $status, not 143"
+grep -q '^probe: power button, lines 0x08, 1 interrupts' "$log" || fail "no press was seen"
+""",
     "gicv3-hostile-mmio": HOSTILE.replace("TRANSPORT", "mmio"),
     # A signal presses the power key, which cloud kernels have no driver for.
     "generic-2cpu-button": """
@@ -180,7 +191,7 @@ boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 15
+HALF = 16
 
 
 def put_initrd(path, modules=None, names=()):
