@@ -4,6 +4,7 @@
 #include "check.h"
 #include "console.h"
 #include "cpu.h"
+#include "echo.h"
 #include "ends.h"
 #include "gic.h"
 #include "gpio.h"
@@ -11,10 +12,12 @@
 #include "psci.h"
 #include "trap.h"
 #include "tree.h"
+#include "uart.h"
 
 static uint64_t gpio;
 static volatile uint32_t pressed;
 static volatile unsigned int interrupts;
+static volatile bool is_open;
 
 static void on_key(void)
 {
@@ -33,6 +36,37 @@ static void sleep_once(void)
 	cpu_mask_interrupts();
 }
 
+static void on_uart(void)
+{
+	interrupts++;
+	is_open = is_open && echo_received();
+	if (!is_open)
+		uart_write(UART_IER, 0);
+}
+
+void mode_echo(bool by_interrupt)
+{
+	const uint32_t interrupt = gic_number("serial", 0);
+
+	is_open = true;
+	console_print("%s: echo until q\n", check_guest_name);
+	if (by_interrupt) {
+		trap_set_handler(interrupt, on_uart);
+		gic_enable(interrupt);
+		uart_write(UART_MCR, UART_MCR_DTR_RTS | UART_MCR_OUT2);
+		uart_write(UART_IER, UART_IER_RECEIVED);
+	}
+	while (is_open) {
+		if (by_interrupt)
+			sleep_once();
+		else
+			is_open = echo_received();
+	}
+	if (by_interrupt)
+		gic_disable(interrupt);
+	console_print("\n%s: echo ended after %u interrupts\n", check_guest_name, interrupts);
+}
+
 _Noreturn void mode_power_button(bool obey)
 {
 	const uint32_t interrupt = gic_number("gpio", 0);
@@ -43,6 +77,7 @@ _Noreturn void mode_power_button(bool obey)
 		console_print("%s: no power key in the device tree\n", check_guest_name);
 		end_debug_exit(END_VALUE_FAILED);
 	}
+	interrupts = 0;
 	trap_set_handler(interrupt, on_key);
 	gic_enable(interrupt);
 	mmio_write32(gpio + GPIO_EVENT, key); /* when it goes down */

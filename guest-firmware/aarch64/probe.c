@@ -48,8 +48,11 @@ static const struct check checks[] = {
 
 static void run_modes(const char *line)
 {
-	char button[16];
+	char echo[16], button[16];
 
+	(void)words_value(line, "echo", echo, sizeof(echo));
+	if (words_has(line, "echo"))
+		mode_echo(!string_equal(echo, "poll"));
 	(void)words_value(line, "power-button", button, sizeof(button));
 	if (words_has(line, "power-button"))
 		mode_power_button(!string_equal(button, "ignore"));

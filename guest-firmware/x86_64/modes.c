@@ -7,6 +7,7 @@
 #include "clocks.h"
 #include "console.h"
 #include "cpu.h"
+#include "echo.h"
 #include "ends.h"
 #include "places.h"
 #include "trap.h"
@@ -30,19 +31,6 @@ static volatile uint16_t pm1_status;
 static void on_uart(void)
 {
 	interrupts++;
-}
-
-/* Everything that has come; false at 'q'. */
-static bool echo_received(void)
-{
-	while (uart_read(UART_LSR) & UART_LSR_RECEIVED) {
-		char byte = (char)uart_read(UART_DATA);
-
-		if (byte == 'q')
-			return false;
-		console_write(&byte, 1);
-	}
-	return true;
 }
 
 void mode_echo(bool by_interrupt)

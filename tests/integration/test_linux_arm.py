@@ -142,6 +142,16 @@ printed 1
 """,
     "gicv3-4cpu-probe": probe(3, 4, 512),
     "probe-ends": PROBE_ENDS,
+    "probe-echo": """
+for way in echo echo=poll; do
+	echo "to and fro q" | "$HULL" run --timeout 100s -k $FILES/probe -m 64M --debug-exit \\
+		-p probe.only=none -p $way >"$log" 2>&1
+	status=$?
+	[ $status = 33 ] || fail "exit status $status, not 33"
+	grep -q '^to and fro ' "$log" || fail "input did not come back"
+	grep '^probe: echo ended' "$log"
+done
+""",
     "probe-button": """
 "$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
 	>"$log" 2>&1 </dev/null &
@@ -191,7 +201,7 @@ boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 16
+HALF = 17
 
 
 def put_initrd(path, modules=None, names=()):
