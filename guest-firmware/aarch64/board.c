@@ -48,6 +48,7 @@ static uint32_t first_message;
 static volatile unsigned int message_counts[BOARD_MESSAGES];
 
 void trap_interrupt(void);
+_Noreturn void trap_exception(uint64_t syndrome, uint64_t at, uint64_t address);
 _Noreturn void trap_unexpected(uint64_t syndrome, uint64_t at, uint64_t address);
 
 void console_write(const char *bytes, size_t length)
@@ -112,6 +113,11 @@ _Noreturn void trap_unexpected(uint64_t syndrome, uint64_t at, uint64_t address)
 	console_print(
 		"guest: exception, esr 0x%lx at 0x%lx, address 0x%lx\n", syndrome, at, address);
 	end_with(END_VALUE_TRAP);
+}
+
+_Noreturn void trap_exception(uint64_t syndrome, uint64_t at, uint64_t address)
+{
+	trap_unexpected(syndrome, at, address);
 }
 
 const char *board_start(uint32_t entry, uint64_t information)

@@ -27,6 +27,25 @@ image_header:
 
 start:
 	mov x19, x0
+	bl mmu_on
+	ldr x1, =bss_start
+	ldr x2, =bss_end
+1:	cmp x1, x2
+	b.hs 2f
+	stp xzr, xzr, [x1], #16
+	b 1b
+2:	ldr x1, =stack_end
+	mov sp, x1
+	mov x29, #0
+	mov w0, #0
+	mov x1, x19
+	bl guest_main
+3:	wfi
+	b 3b
+
+/* Uses x1 and x2. */
+	.globl mmu_on
+mmu_on:
 	ldr x1, =MAIR
 	msr mair_el1, x1
 	ldr x1, =TCR
@@ -45,20 +64,7 @@ start:
 	orr x1, x1, x2
 	msr sctlr_el1, x1
 	isb
-	ldr x1, =bss_start
-	ldr x2, =bss_end
-1:	cmp x1, x2
-	b.hs 2f
-	stp xzr, xzr, [x1], #16
-	b 1b
-2:	ldr x1, =stack_end
-	mov sp, x1
-	mov x29, #0
-	mov w0, #0
-	mov x1, x19
-	bl guest_main
-3:	wfi
-	b 3b
+	ret
 
 	.macro vector handler
 	.balign 0x80
@@ -70,7 +76,7 @@ vectors:
 	.rept 4
 	vector unexpected
 	.endr
-	vector unexpected
+	vector exception
 	vector interrupt
 	vector unexpected
 	vector unexpected
@@ -78,7 +84,8 @@ vectors:
 	vector unexpected
 	.endr
 
-interrupt:
+/* What the procedure call standard lets a function lose. */
+	.macro save
 	stp x0, x1, [sp, #-176]!
 	stp x2, x3, [sp, #16]
 	stp x4, x5, [sp, #32]
@@ -90,7 +97,9 @@ interrupt:
 	stp x16, x17, [sp, #128]
 	stp x18, x29, [sp, #144]
 	str x30, [sp, #160]
-	bl trap_interrupt
+	.endm
+
+	.macro restore
 	ldp x2, x3, [sp, #16]
 	ldp x4, x5, [sp, #32]
 	ldp x6, x7, [sp, #48]
@@ -102,6 +111,22 @@ interrupt:
 	ldp x18, x29, [sp, #144]
 	ldr x30, [sp, #160]
 	ldp x0, x1, [sp], #176
+	.endm
+
+interrupt:
+	save
+	bl trap_interrupt
+	restore
+	eret
+
+exception:
+	save
+	mrs x0, esr_el1
+	mrs x1, elr_el1
+	mrs x2, far_el1
+	bl trap_exception            /* returns where to go on */
+	msr elr_el1, x0
+	restore
 	eret
 
 unexpected:

@@ -1,7 +1,6 @@
 /* See tree.h. */
 #include "tree.h"
 
-#include "memory.h"
 #include "words.h"
 
 #include <stddef.h>
@@ -15,19 +14,14 @@
 
 static const uint8_t *structure, *strings;
 
-static uint32_t big(const uint8_t *at)
-{
-	return __builtin_bswap32(load32(at));
-}
-
 bool tree_open(uint64_t address)
 {
 	const uint8_t *tree = (const uint8_t *)(uintptr_t)address;
 
-	if (!address || big(tree) != MAGIC)
+	if (!address || tree_big(tree) != MAGIC)
 		return false;
-	structure = tree + big(tree + 8);
-	strings = tree + big(tree + 12);
+	structure = tree + tree_big(tree + 8);
+	strings = tree + tree_big(tree + 12);
 	return true;
 }
 
@@ -57,26 +51,27 @@ static size_t length_of(const char *string)
 
 /* Names of nodes and properties are in the order of the tree: a node's properties come before its
  * children. */
-const void *tree_property(const char *node, const char *property, uint32_t *ret_length)
+const void *tree_property_next(
+	const char *node, const char *property, unsigned int index, uint32_t *ret_length)
 {
 	const uint8_t *at = structure;
 	bool inside = false;
 
 	while (at) {
-		const uint32_t token = big(at);
+		const uint32_t token = tree_big(at);
 
 		at += TOKEN_BYTES;
 		if (token == TOKEN_BEGIN_NODE) {
 			inside = has_name((const char *)at, node);
 			at += aligned(length_of((const char *)at) + 1);
 		} else if (token == TOKEN_PROPERTY) {
-			const char *name = (const char *)strings + big(at + 4);
+			const char *name = (const char *)strings + tree_big(at + 4);
 
-			if (inside && string_equal(name, property)) {
-				*ret_length = big(at);
+			if (inside && string_equal(name, property) && index-- == 0) {
+				*ret_length = tree_big(at);
 				return at + 8;
 			}
-			at += 8 + aligned(big(at));
+			at += 8 + aligned(tree_big(at));
 		} else if (token == TOKEN_END_NODE) {
 			inside = false;
 		} else if (token != TOKEN_NOP) {
@@ -86,12 +81,17 @@ const void *tree_property(const char *node, const char *property, uint32_t *ret_
 	return NULL;
 }
 
+const void *tree_property(const char *node, const char *property, uint32_t *ret_length)
+{
+	return tree_property_next(node, property, 0, ret_length);
+}
+
 uint32_t tree_cell(const char *node, const char *property, unsigned int index)
 {
 	uint32_t length = 0;
 	const uint8_t *value = tree_property(node, property, &length);
 
-	return value && length >= (index + 1) * 4 ? big(value + index * (size_t)4) : 0;
+	return value && length >= (index + 1) * 4 ? tree_big(value + index * (size_t)4) : 0;
 }
 
 uint64_t tree_cells(const char *node, const char *property, unsigned int index)

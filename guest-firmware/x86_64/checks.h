@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "check.h"
+#include "check_uart.h"
 
 /* check_boot.c: what the loader says, and whether memory is what it says. */
 void check_boot_info(struct report *report);
@@ -31,9 +31,6 @@ void check_ipi(struct report *report);
 void check_tsc_order(struct report *report);
 
 /* check_chips.c: what hangs on ports and interrupt lines. */
-void check_uart_scratch(struct report *report);
-void check_uart_loopback(struct report *report);
-void check_uart_transmit(struct report *report);
 void check_uart_interrupt(struct report *report);
 void check_rtc(struct report *report);
 void check_pvpanic(struct report *report);

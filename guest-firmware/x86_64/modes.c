@@ -7,7 +7,9 @@
 #include "clocks.h"
 #include "console.h"
 #include "cpu.h"
+#include "echo.h"
 #include "ends.h"
+#include "places.h"
 #include "trap.h"
 #include "uart.h"
 
@@ -29,19 +31,6 @@ static volatile uint16_t pm1_status;
 static void on_uart(void)
 {
 	interrupts++;
-}
-
-/* Everything that has come; false at 'q'. */
-static bool echo_received(void)
-{
-	while (uart_read(UART_LSR) & UART_LSR_RECEIVED) {
-		char byte = (char)uart_read(UART_DATA);
-
-		if (byte == 'q')
-			return false;
-		console_write(&byte, 1);
-	}
-	return true;
 }
 
 void mode_echo(bool by_interrupt)
@@ -72,7 +61,7 @@ void mode_echo(bool by_interrupt)
 
 static void write_string(const char *bytes, uint64_t length)
 {
-	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(length) : "d"(UART_PORT) : "memory");
+	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(length) : "d"(PLACE_UART) : "memory");
 }
 
 /* Counting in the text itself keeps the guest out of the way of what is measured. */

@@ -1,6 +1,6 @@
 /*
- * What of this board's map no table tells a guest without firmware: where BARs may go, and where
- * virtio-mmio devices are looked for.
+ * What of this board's map no table tells a guest without firmware: where BARs may go, where
+ * virtio-mmio devices are looked for, and the console's port.
  */
 #pragma once
 
@@ -9,3 +9,5 @@
 #define PLACE_VIRTIO_MMIO_BASE   UINT64_C(0xf0000000)
 #define PLACE_VIRTIO_MMIO_STRIDE UINT64_C(0x1000)
 #define PLACE_VIRTIO_MMIO_SLOTS  32
+
+#define PLACE_UART 0x3f8

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Boots stock arm64 kernels with hull and looks at how they fare and how they end.
+"""Boots stock arm64 kernels and guests without one with hull and looks at how they fare and end.
 
 On an Arm server the cases run right here; elsewhere in two emulated ones, of which the second has an
 interrupt controller of version 2.
@@ -65,6 +65,41 @@ for device in 2 3 4 19; do
 	grep -q "^hostile: fact device TRANSPORT $device" "$log" || fail "no device $device"
 done
 """
+# The probe checks the machine; the facts are compared with what was asked for.
+PROBE = """
+boot 33 -k $FILES/probe -i $FILES/initrd -m MEMORYM -c CPUS --debug-exit -p word=here
+grep 'FAIL\\|^probe: [0-9]' "$log"
+for fact in "entry image" "ram-bytes $((MEMORY << 20))" "cpus CPUS" "online CPUS" "gic VERSION" \\
+	"initrd-bytes $(wc -c <$FILES/initrd)" "command-line .*word=here"; do
+	grep -q "^probe: fact $fact" "$log" || fail "no fact '$fact'"
+done
+"""
+
+
+def probe(version, cpus, memory):
+    return (PROBE.replace("VERSION", str(version)).replace("CPUS", str(cpus))
+            .replace("MEMORY", str(memory)))
+
+
+# How a guest without an operating system ends.
+PROBE_ENDS = """
+end()
+{
+	LIMIT=$3 boot "$1" -k $FILES/probe -m 64M -c 2 --debug-exit -p probe.only=smp -p "$2"
+	grep -q '^probe: 1 passed, 0 failed' "$log" || fail "the processors did not start"
+}
+end 33 end=debug-exit
+end 11 exit-value=5
+end 0 end=poweroff
+end 120 end=reset
+end 121 end=reset-warm
+end 121 end=pvpanic
+end 37 end=exception
+end 124 end=spin 20s
+end 124 end=halt 20s
+end 124 end=hang-uart 20s
+end 124 end=crash-loaded 20s
+"""
 CASES = {
     "gicv3-1cpu-poweroff": ONE_CPU,
     "gicv3-2cpu-panic": PANIC,
@@ -105,6 +140,29 @@ command 0 -n user -- sh -c 'ip link set eth0 up
 	udhcpc -i eth0 -n -q -f -s /bin/true 2>&1 | grep -c "lease of 10.0.2"'
 printed 1
 """,
+    "gicv3-4cpu-probe": probe(3, 4, 512),
+    "probe-ends": PROBE_ENDS,
+    "probe-echo": """
+for way in echo echo=poll; do
+	echo "to and fro q" | "$HULL" run --timeout 100s -k $FILES/probe -m 64M --debug-exit \\
+		-p probe.only=none -p $way >"$log" 2>&1
+	status=$?
+	[ $status = 33 ] || fail "exit status $status, not 33"
+	grep -q '^to and fro ' "$log" || fail "input did not come back"
+	grep '^probe: echo ended' "$log"
+done
+""",
+    "probe-button": """
+"$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
+	>"$log" 2>&1 </dev/null &
+hull=$!
+until grep -q 'waiting for the power button' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
+kill -TERM $hull
+wait $hull
+status=$?
+[ $status = 143 ] || fail "exit status $status, not 143"
+grep -q '^probe: power button, lines 0x08, 1 interrupts' "$log" || fail "no press was seen"
+""",
     "gicv3-hostile-mmio": HOSTILE.replace("TRANSPORT", "mmio"),
     # A signal presses the power key, which cloud kernels have no driver for.
     "generic-2cpu-button": """
@@ -136,13 +194,14 @@ grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unkn
     "gicv2-2cpu-panic": PANIC,
     "gicv2-4cpu-1G-reboot": REBOOT,
     "gicv2-commands": COMMANDS.replace("MESSAGES", "MSI"),
+    "gicv2-2cpu-probe": probe(2, 2, 256),
     "gicv2-hostile-pci": HOSTILE.replace("TRANSPORT", "pci"),
     "gicv2-9cpu": """
 boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 13
+HALF = 17
 
 
 def put_initrd(path, modules=None, names=()):
@@ -156,7 +215,8 @@ def put_initrd(path, modules=None, names=()):
 
 
 def prepare(files, firmware):
-    shutil.copy(Path(firmware) / "hostile", files)
+    for guest in ("hostile", "probe"):
+        shutil.copy(Path(firmware) / guest, files)
     found = fetched("6.1-cloud", "arm64")
     shutil.copy(found["kernel"], files / "kernel")
     run("gzip", "-1k", files / "kernel")

@@ -2,7 +2,6 @@
 #include "uart.h"
 
 #include "console.h"
-#include "cpu.h"
 
 #define FIFO_BYTES 16
 #define LINE_8N1   0x03
@@ -12,16 +11,6 @@
 #define POLLS_MAX 100000
 
 static unsigned int burst_bytes = 1;
-
-uint8_t uart_read(unsigned int offset)
-{
-	return in8((uint16_t)(UART_PORT + offset));
-}
-
-void uart_write(unsigned int offset, uint8_t value)
-{
-	out8((uint16_t)(UART_PORT + offset), value);
-}
 
 void uart_init(void)
 {

@@ -1,12 +1,10 @@
 /*
- * COM1, a 16550A: polled output for the console, and its registers for the checks.
+ * The first serial port, a 16550A: polled output for the console, and its registers for the checks.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define UART_PORT 0x3f8
 
 #define UART_DATA    0 /* RBR and THR */
 #define UART_IER     1
@@ -28,9 +26,11 @@
 #define UART_LSR_TRANSMIT_EMPTY   0x20
 #define UART_LSR_TRANSMITTER_IDLE 0x40
 
-void uart_init(void);
+/* The board's part: one access to a register. */
 uint8_t uart_read(unsigned int offset);
 void uart_write(unsigned int offset, uint8_t value);
+
+void uart_init(void);
 
 /* Waits until the transmitter has room; false when it never had. */
 bool uart_wait_transmit(void);

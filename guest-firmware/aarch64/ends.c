@@ -1,0 +1,113 @@
+/* See ends.h. */
+#include "ends.h"
+
+#include "check.h"
+#include "console.h"
+#include "cpu.h"
+#include "mmio.h"
+#include "places.h"
+#include "psci.h"
+#include "tree.h"
+#include "uart.h"
+#include "words.h"
+
+#include <stddef.h>
+
+/* QEMU docs/specs/pvpanic. */
+#define PVPANIC_PANICKED     0x01
+#define PVPANIC_CRASH_LOADED 0x02
+
+/* Nothing takes what is written where the device is not: then the guest must still end. */
+_Noreturn void end_debug_exit(uint32_t value)
+{
+	mmio_write32(PLACE_DEBUG_EXIT, value);
+	console_print("%s: nothing at the debug-exit device\n", check_guest_name);
+	(void)psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
+	cpu_stop();
+}
+
+static void end_power_off(void)
+{
+	(void)psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
+}
+
+static void end_reset(void)
+{
+	(void)psci_call(PSCI_SYSTEM_RESET, 0, 0, 0);
+}
+
+/* Reset type 0: a warm reset of the system. */
+static void end_reset_warm(void)
+{
+	(void)psci_call(PSCI_SYSTEM_RESET2, 0, 0, 0);
+	console_print("%s: no SYSTEM_RESET2\n", check_guest_name);
+}
+
+static void tell_pvpanic(uint8_t events)
+{
+	const uint64_t base = tree_cells("pvpanic", "reg", 0);
+
+	if (base)
+		mmio_write8(base, events);
+	else
+		console_print("%s: no pvpanic\n", check_guest_name);
+}
+
+static void end_pvpanic(void)
+{
+	tell_pvpanic(PVPANIC_PANICKED);
+}
+
+static void end_crash_loaded(void)
+{
+	tell_pvpanic(PVPANIC_CRASH_LOADED);
+}
+
+static void end_exception(void)
+{
+	__asm__ volatile("udf #0");
+}
+
+static void end_halt(void)
+{
+}
+
+static void end_spin(void)
+{
+	for (;;)
+		cpu_relax();
+}
+
+static void end_hang_uart(void)
+{
+	for (;;)
+		(void)uart_read(UART_LSR);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void); /* when it returns, the processor stops for good */
+} ends[] = {
+	{"poweroff", end_power_off},
+	{"reset", end_reset},
+	{"reset-warm", end_reset_warm},
+	{"pvpanic", end_pvpanic},
+	{"crash-loaded", end_crash_loaded},
+	{"exception", end_exception},
+	{"halt", end_halt},
+	{"spin", end_spin},
+	{"hang-uart", end_hang_uart},
+};
+
+bool end_by_name(const char *name, uint32_t value)
+{
+	if (string_equal(name, "debug-exit"))
+		end_debug_exit(value);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (!string_equal(name, ends[i].name))
+			continue;
+		ends[i].run();
+		cpu_stop();
+	}
+	return false;
+}

@@ -1,0 +1,25 @@
+/*
+ * The other processors, by PSCI.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SMP_CPUS_MAX 64
+
+/* How many the device tree has, at most SMP_CPUS_MAX; and the address of each. */
+unsigned int smp_expected(void);
+uint64_t smp_affinity(unsigned int index);
+
+/* Brings up what is not yet; returns how many run, this one included. */
+unsigned int smp_start(void);
+
+/* Whether a processor's own register says what the tree does, and its interrupts are on. */
+bool smp_is_sound(unsigned int index);
+
+/* The address of code that an extra start may name: it must never come to run. */
+uint64_t smp_entry(void);
+
+/* Sends an interrupt round all processors that run; how many hops until it was back, 0: never. */
+unsigned int smp_ring(void);
