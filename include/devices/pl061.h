@@ -1,7 +1,7 @@
 /*
  * ARM PrimeCell GPIO (PL061, ARM DDI 0190): eight lines, of which the host has one to pull, the
- * power key's. The others are inputs that rest at 0. Registers are the low bytes of aligned words, and drivers
- * access them as bytes or as words.
+ * power key's. The others are inputs that rest at 0. Registers are the low bytes of aligned words,
+ * and drivers access them as bytes or as words.
  *
  * Registers from any vCPU thread; everything else from the main thread.
  */
