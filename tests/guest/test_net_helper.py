@@ -83,6 +83,7 @@ class NetHelper(unittest.TestCase):
 
     def test_vm_survives_it(self):
         vm = self.start("-n", "user")
+        self.assertTrue(vm.stdout.readline())  # the guest runs, so the network was ready
         helper = wait_for(lambda: helper_of(vm.pid))
         os.kill(helper, signal.SIGKILL)
         wait_for(lambda: self.gone(helper))
