@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parents[1] / "scripts"
 sys.path[:0] = [str(HERE), str(SCRIPTS / "lib")]
 
-from emulation.machine import Splitter  # noqa: E402
+from emulation.failure import HostFailure  # noqa: E402
+from emulation.machine import Machine, Splitter  # noqa: E402
 
 PROGRAM = HERE / "emulated-host"
 LIMIT_SECONDS = 600
@@ -69,6 +70,26 @@ class SplitterTest(unittest.TestCase):
 
     def test_nothing_is_held_back_without_need(self):
         self.assertEqual(list(Splitter(self.MARK).feed(b"login: ")), [(b"login: ", None)])
+
+
+class SilenceTest(unittest.TestCase):
+    def run_host(self, script):
+        """Why a host that is this script is given up."""
+        machine = Machine("MARK", [], None, boot_seconds=30, total_seconds=30, silence_seconds=1)
+        with self.assertRaises(HostFailure) as caught:
+            machine.run(lambda ports: ["sh", "-c", script.replace("PORT", str(ports[0]))],
+                        os.devnull)
+        return caught.exception
+
+    def test_frozen_host_is_given_up(self):
+        failure = self.run_host("echo MARK ready >&PORT; sleep 25")
+        self.assertEqual(failure.status, 113)
+        self.assertIn("no longer answers", str(failure))
+
+    def test_living_host_may_take_its_time(self):
+        failure = self.run_host(
+            "echo MARK ready >&PORT; for i in 1 2 3 4 5 6; do sleep 0.5; echo MARK alive >&PORT; done")
+        self.assertIn("ended", str(failure))
 
 
 class WithoutBootTest(WithScratch):

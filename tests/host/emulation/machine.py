@@ -19,6 +19,7 @@ from .failure import HOST_ENDED, NOT_BOOTED, NOT_PREPARED, TIME_LIMIT, HostFailu
 PR_SET_PDEATHSIG = 1
 COMMAND_GRACE_SECONDS = 30  # for the host to end a command by itself, once its own limit is over
 GET_GRACE_SECONDS = 120
+SILENCE_SECONDS = 120  # many times what the host needs to say that it is alive; then it has frozen
 STREAMS = ("stdout", "stderr")
 
 
@@ -90,7 +91,9 @@ def _die_with_parent():
 class Machine:
     """One run of one host. sink: begin(index), output(index, stream, bytes), end(index, status)."""
 
-    def __init__(self, mark, commands, sink, boot_seconds, total_seconds):
+    def __init__(self, mark, commands, sink, boot_seconds, total_seconds,
+                 silence_seconds=SILENCE_SECONDS):
+        self._silence_seconds = silence_seconds
         self._splitters = {stream: Splitter(mark.encode()) for stream in STREAMS}
         self._commands = commands
         self._sink = sink
@@ -125,16 +128,20 @@ class Machine:
         start = time.monotonic()
         self._total_deadline = start + self._total_seconds
         self._deadline = min(self._total_deadline, start + self._boot_seconds)
+        heard = start
         open_ends = dict(ours)
         while len(self._finished) < len(STREAMS):
             if not open_ends:
                 raise self._ended_early()
-            left = self._deadline - time.monotonic()
+            now = time.monotonic()
+            silent = heard + self._silence_seconds if self._ready else self._deadline
+            left = min(self._deadline, silent) - now
             if left <= 0:
-                raise self._too_late()
+                raise self._too_late(now)
             readable = select.select(open_ends, [], [], left)[0]
             for end in readable:
                 data = end.recv(1 << 16)
+                heard = time.monotonic()
                 if not data:
                     del open_ends[end]
                     continue
@@ -177,8 +184,8 @@ class Machine:
             self._deadline = min(self._deadline, own)
         self._sink.begin(index)
 
-    def _too_late(self):
-        if self._deadline == self._total_deadline:
+    def _too_late(self, now):
+        if now >= self._deadline == self._total_deadline:
             seconds = self._total_seconds
             return HostFailure(TIME_LIMIT, f"the time limit of {seconds} s is over")
         if not self._ready:
