@@ -141,7 +141,6 @@ command 0 -n user -- sh -c 'ip link set eth0 up
 printed 1
 """,
     "gicv3-4cpu-probe": probe(3, 4, 512),
-    "probe-ends": PROBE_ENDS,
     "probe-echo": """
 for way in echo echo=poll; do
 	echo "to and fro q" | "$HULL" run --timeout 100s -k $FILES/probe -m 64M --debug-exit \\
@@ -154,7 +153,7 @@ done
 """,
     "probe-button": """
 "$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
-	>"$log" 2>&1 </dev/null &
+	>"$log" 2>"$log.words" </dev/null &
 hull=$!
 until grep -q 'waiting for the power button' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
 kill -TERM $hull
@@ -195,13 +194,14 @@ grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unkn
     "gicv2-4cpu-1G-reboot": REBOOT,
     "gicv2-commands": COMMANDS.replace("MESSAGES", "MSI"),
     "gicv2-2cpu-probe": probe(2, 2, 256),
+    "probe-ends": PROBE_ENDS,
     "gicv2-hostile-pci": HOSTILE.replace("TRANSPORT", "pci"),
     "gicv2-9cpu": """
 boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
 """,
 }
-HALF = 17
+HALF = 16
 
 
 def put_initrd(path, modules=None, names=()):
