@@ -269,8 +269,7 @@ expect "interfaces lo "
 }
 
 
-def prepare(files, link_tool):
-    shutil.copy(link_tool, files / "link_tool")
+def prepare(files, _disks):
     options = ["--with-libs"]
     for program in GUEST_PROGRAMS:
         options += ["--add", f"{shutil.which(program, path=PATH)}:/usr/bin/{program}"]
@@ -282,8 +281,12 @@ def main(hull, link_tool, *wanted):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
-    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(
-        lambda files, _: prepare(files, link_tool))
+
+    def prepare_all(files, disks):
+        shutil.copy(link_tool, files / "link_tool")
+        prepare(files, disks)
+
+    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(prepare_all)
 
 
 if __name__ == "__main__":
