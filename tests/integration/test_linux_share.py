@@ -38,8 +38,8 @@ CASES = {
 DIFFERENT="{' '.join(DIFFERENT)}"
 """ + """
 . $(dirname $0)/share_case.sh
-on_host posix_tool /work /tmp >$scratch/host || fail "posix_tool on the host: $(cat $scratch/host)"
-in_guest 0 posix_tool /work /tmp
+on_host posix_tool /place /tmp >$scratch/host || fail "posix_tool on the host: $(cat $scratch/host)"
+in_guest 0 posix_tool /place /tmp
 echo "$(wc -l <$scratch/host) checks"
 # What differs by design is what docs/share.md says; each line of it must differ.
 for name in $DIFFERENT; do
@@ -53,17 +53,17 @@ diff $scratch/host-same $scratch/guest-same || fail "the share differs"
 """,
     "share-builds": """
 . $(dirname $0)/share_case.sh
-on_host share-work /work /srv >$scratch/host || fail "on the host: $(cat $scratch/host)"
-in_guest 0 share-work /work /srv
+on_host share-work /place /srv >$scratch/host || fail "on the host: $(cat $scratch/host)"
+in_guest 0 share-work /place /srv
 cat $errors
 diff $scratch/host $out || fail "the share differs"
 # What the guest has left is what the host has.
 for tree in tree clone project second; do
-	on_host /usr/bin/tar --sort=name --exclude=.git --mtime=@0 -C /work/$tree -cf - . | sha256sum
+	on_host /usr/bin/tar --sort=name --exclude=.git --mtime=@0 -C /place/$tree -cf - . | sha256sum
 done >$scratch/host
 work=$scratch/share/guest
 for tree in tree clone project second; do
-	on_host /usr/bin/tar --sort=name --exclude=.git --mtime=@0 -C /work/$tree -cf - . | sha256sum
+	on_host /usr/bin/tar --sort=name --exclude=.git --mtime=@0 -C /place/$tree -cf - . | sha256sum
 done >$scratch/guest
 cmp $scratch/host $scratch/guest || fail "the host sees something else than the guest"
 """,
@@ -145,7 +145,7 @@ def make_repository(path):
 def make_root(image, scratch, posix_tool):
     tree = scratch / "share-root"
     for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
-                      "tmp", "run", "work", "srv"):
+                      "tmp", "run", "place", "srv"):
         (tree / directory).mkdir(parents=True)
     busybox = program("busybox")
     shutil.copy(busybox, tree / "bin/busybox")

@@ -16,13 +16,13 @@ rm -rf "$scratch/share/host" "$scratch/share/guest"
 mkdir "$scratch/share/host" "$scratch/share/guest"
 work=$scratch/share/host
 
-# A command with $work as /work.
+# A command with $work as /place.
 on_host()
 {
-	mount --bind "$work" "$scratch/tools/work" || fail "/work"
+	mount --bind "$work" "$scratch/tools/place" || fail "/place"
 	chroot "$scratch/tools" /bin/env PATH=/usr/bin:/bin "$@"
 	on_host_status=$?
-	umount "$scratch/tools/work"
+	umount "$scratch/tools/place"
 	return $on_host_status
 }
 
@@ -33,7 +33,7 @@ in_guest()
 	shift
 	# shellcheck disable=SC2086
 	"$HULL" run --timeout 2000s $KERNEL --root "$ROOT" \
-		--share "$scratch/share/guest:/work" -- "$@" >"$out" 2>"$errors" </dev/null
+		--share "$scratch/share/guest:/place" -- "$@" >"$out" 2>"$errors" </dev/null
 	status=$?
 	[ $status = "$wanted" ] || report "status $status, not $wanted: $*"
 }
