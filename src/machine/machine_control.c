@@ -113,7 +113,7 @@ static void set_link(struct machine *machine, const char *arguments, struct text
 	uint64_t number;
 
 	(void)snprintf(number_text, sizeof(number_text), "%.*s", (int)digits, arguments);
-	if ((!is_up && strcmp(state, " down") != 0) ||
+	if ((!is_up && strcmp(state, " down") != 0) || digits >= sizeof(number_text) ||
 		parse_u64(number_text, UINT_MAX, &number) < 0) {
 		control_refuse(answer, EINVAL, "not a NIC's number, and then 'up' or 'down'");
 		return;

@@ -46,10 +46,10 @@ def fetched(flavour, debian_architecture=None):
     return json.loads(run(ROOT / "scripts/fetch-kernel", flavour, *options, "--print", "json"))
 
 
-def put_modules(source, target, names=COMMAND_MODULES):
-    """Copies some files and directories of a kernel's modules, and the list of what is built in; all
-    of it would take the host's memory."""
-    for name in names:
+def put_modules(source, target):
+    """Copies what commands need of a kernel's modules, and the list of what is built in; all of it
+    would take the host's memory."""
+    for name in COMMAND_MODULES:
         path = Path(source) / "kernel" / name
         (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
