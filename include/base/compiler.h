@@ -22,3 +22,16 @@
 		*take_from = NULL;                           \
 		taken;                                       \
 	})
+
+/* Is this built with the address or the thread sanitizer? They map terabytes, make system calls of
+ * their own and slow everything down. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif

@@ -47,7 +47,7 @@ static int limit_resources(void)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < array_size(limits); i++)
-		if (!CONFINE_SANITIZED || limits[i].resource != RLIMIT_DATA)
+		if (!SANITIZED || limits[i].resource != RLIMIT_DATA)
 			r = limit(limits[i].resource, limits[i].most);
 	return r;
 }

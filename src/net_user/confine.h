@@ -4,7 +4,7 @@
  * listen on a port that it was not given, nor see the process that it serves.
  *
  * Runs once, on the only thread. What a kernel does not know (Landlock before 5.13) is left out;
- * what it refuses is an error.
+ * what it refuses is an error. Under sanitizers neither memory nor system calls are limited.
  */
 #pragma once
 
@@ -12,19 +12,6 @@
 #include "err.h"
 
 #include <stdbool.h>
-
-/* Sanitizers map terabytes, and their report at the end wants system calls of its own: under them
- * neither memory nor calls are limited. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CONFINE_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CONFINE_SANITIZED true
-#endif
-#endif
-#ifndef CONFINE_SANITIZED
-#define CONFINE_SANITIZED false
-#endif
 
 /* Resources, files, identity (root becomes nobody), capabilities. */
 must_check int confine_process(struct err *err);

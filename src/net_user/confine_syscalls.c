@@ -225,7 +225,7 @@ int confine_syscalls(struct err *err)
 	struct program program = {.length = 0};
 	struct sock_fprog filter = {.filter = program.code};
 
-	if (CONFINE_SANITIZED)
+	if (SANITIZED)
 		return 0;
 	make_program(&program);
 	if (program.length > INSTRUCTIONS_MAX)

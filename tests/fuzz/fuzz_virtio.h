@@ -51,6 +51,31 @@ static inline void script_use_buffers(void)
 	}
 }
 
+/* The steps that every transport has: 0 to 4. False: the opcode is one of the transport's own.
+ * drive: a whole driver's set-up of the queues in a mask. */
+static inline bool script_common_step(unsigned int opcode, void (*drive)(unsigned int queues))
+{
+	switch (opcode % 16) {
+	case 0:
+		drive(opcode >> 4);
+		return true;
+	case 1:
+		script_use_buffers();
+		return true;
+	case 2:
+		(void)fake_io_run();
+		return true;
+	case 3:
+		fake_change_config();
+		return true;
+	case 4:
+		virtio_device_break(&fake_device.device, 0, "asked for");
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What no script may bring about. */
 static inline void require_sane(void)
 {

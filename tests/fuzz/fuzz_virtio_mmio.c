@@ -29,26 +29,9 @@ static void drive(unsigned int queues)
 	}
 }
 
-static void step(struct script *script)
+static void step_of_transport(struct script *script, unsigned int opcode)
 {
-	unsigned int opcode = (unsigned int)script_take(script, 1);
-
 	switch (opcode % 16) {
-	case 0:
-		drive(opcode >> 4);
-		break;
-	case 1:
-		script_use_buffers();
-		break;
-	case 2:
-		(void)fake_io_run();
-		break;
-	case 3:
-		fake_change_config();
-		break;
-	case 4:
-		virtio_device_break(&fake_device.device, 0, "asked for");
-		break;
 	case 5:
 		virtio_mmio_reset(&mmio);
 		break;
@@ -56,6 +39,14 @@ static void step(struct script *script)
 		script_access(script, &virtio_mmio_bus_ops, &mmio, VIRTIO_MMIO_BYTES);
 		break;
 	}
+}
+
+static void step(struct script *script)
+{
+	const unsigned int opcode = (unsigned int)script_take(script, 1);
+
+	if (!script_common_step(opcode, drive))
+		step_of_transport(script, opcode);
 	require_sane();
 	fuzz_require(line.level == (virtio_mmio_bus_ops.read(&mmio, 0x60, 4) != 0));
 }

@@ -2,6 +2,7 @@
  * In the place of hull, with this machine in that of the guest: the part of the init that does a
  * request, as it is, for serve_tool. hull run --control=FD [WORD...]
  */
+#include "fake_control.h"
 #include "init.h"
 #include "session.h"
 
@@ -20,28 +21,6 @@ _Noreturn void fail(const char *pattern, ...)
 void kernel_log(const char *pattern, ...)
 {
 	(void)pattern;
-}
-
-static void say(int control, const char *words)
-{
-	(void)send(control, words, strlen(words), MSG_NOSIGNAL);
-}
-
-static void pass(int control, int fd)
-{
-	_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {(char[]){"ok\n"}, 3};
-	struct msghdr message = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = bytes,
-		.msg_controllen = sizeof(bytes)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	(void)sendmsg(control, &message, MSG_NOSIGNAL);
 }
 
 _Noreturn static void serve_one(int connection)
@@ -64,7 +43,7 @@ int main(int count, char **words)
 	if (count < 3 || sscanf(words[2], "--control=%d", &control) != 1)
 		return 116;
 	(void)signal(SIGCHLD, SIG_IGN);
-	say(control, "event started\nevent serving\n");
+	control_say(control, "event started\nevent serving\n");
 	for (;;) {
 		ssize_t length = recv(control, request, sizeof(request) - 1, 0);
 		int ends[2];
@@ -73,14 +52,14 @@ int main(int count, char **words)
 			return 129;
 		request[length] = '\0';
 		if (strcmp(request, "stop\n") == 0) {
-			say(control, "ok\nevent ended 143 \n");
+			control_say(control, "ok\nevent ended 143 \n");
 			return 143;
 		}
 		if (strcmp(request, "vsock 1021\n") != 0 ||
 			socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 			return 1;
-		say(ends[1], "OK 1\n");
-		pass(control, ends[0]);
+		control_say(ends[1], "OK 1\n");
+		control_pass(control, ends[0]);
 		(void)close(ends[0]);
 		if (fork() == 0)
 			serve_one(ends[1]);

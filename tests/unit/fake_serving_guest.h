@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "fake_control.h"
 #include "serve.h"
 
 #include <stdbool.h>
@@ -143,56 +144,34 @@ static bool play_guest(int fd, const char *name)
 	return false;
 }
 
-static void pass(int control, int fd)
-{
-	_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {(char[]){"ok\n"}, 3};
-	struct msghdr message = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = bytes,
-		.msg_controllen = sizeof(bytes)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	(void)sendmsg(control, &message, MSG_NOSIGNAL);
-}
-
-static void say(int control, const char *words)
-{
-	(void)send(control, words, strlen(words), MSG_NOSIGNAL);
-}
-
 static int be_hull(int control, const char *name)
 {
 	char request[64];
 
-	say(control, "event started\n");
+	control_say(control, "event started\n");
 	if (strcmp(name, "not-serving") == 0)
 		(void)pause();
-	say(control, "event serving\n");
+	control_say(control, "event serving\n");
 	while (recv(control, request, sizeof(request), 0) > 0) {
 		int ends[2];
 
 		if (strncmp(request, "vsock 1021\n", 11) != 0)
 			return 3;
 		if (strcmp(name, "refused") == 0) {
-			say(control, "error 19 no driver\n");
+			control_say(control, "error 19 no driver\n");
 			continue;
 		}
 		if (strcmp(name, "no-descriptor") == 0) {
-			say(control, "ok\n");
+			control_say(control, "ok\n");
 			continue;
 		}
 		if (strcmp(name, "ends") == 0) {
-			say(control, "event ended 121 it panicked\n");
+			control_say(control, "event ended 121 it panicked\n");
 			return 121;
 		}
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 			return 4;
-		pass(control, ends[0]);
+		control_pass(control, ends[0]);
 		(void)close(ends[0]);
 		if (play_guest(ends[1], name))
 			(void)close(ends[1]);

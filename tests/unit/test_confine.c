@@ -191,7 +191,7 @@ static void system_calls(void **state)
 	};
 
 	(void)state;
-	if (CONFINE_SANITIZED)
+	if (SANITIZED)
 		skip();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int found = outcome(cases[i].act, false);

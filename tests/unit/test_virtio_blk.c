@@ -38,8 +38,8 @@ static void every_request(void **state)
 		assert_int_equal(run(T_IN, SIZE / 512, 512, &used), 1);
 		assert_int_equal(used, 1);
 		assert_int_equal(run(9, 0, 0, NULL), 2);
-		assert_true(t.notifications[0] > 0);
-		assert_int_equal(t.faults, 0);
+		assert_true(t.events.notifications[0] > 0);
+		assert_int_equal(t.events.faults, 0);
 		stop(true);
 	}
 }
@@ -89,7 +89,7 @@ static void split_anyhow(void **state)
 			assert_int_equal(slot_data(0)[1025], 0xee);
 		}
 	}
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop(true);
 }
 
@@ -125,13 +125,13 @@ static void no_status(void **state)
 	assert_int_equal(wait_used(0, &id), 0);
 	while (!(virtio_device_status(t.device) & 64))
 		(void)sched_yield();
-	while (t.faults == 0)
+	while (t.events.faults == 0)
 		(void)sched_yield();
-	assert_int_equal(t.config_changes, 1);
+	assert_int_equal(t.events.config_changes, 1);
 	/* A reset heals it. */
 	drive(0);
 	assert_int_equal(run(T_IN, 0, 512, NULL), 0);
-	assert_int_equal(t.faults, 1);
+	assert_int_equal(t.events.faults, 1);
 	stop(true);
 }
 
@@ -167,7 +167,7 @@ static void run_many_at_once(bool split)
 				assert_int_equal(slot_data(i)[4095], (uint8_t)(round - 1 + i));
 		}
 	}
-	assert_true(t.notifications[0] <= 40 * per_queue);
+	assert_true(t.events.notifications[0] <= 40 * per_queue);
 	stop(true);
 }
 
@@ -214,7 +214,7 @@ static void two_threads(void **state)
 		assert_int_equal(wait_used(queue, &(uint16_t){0}), 1);
 		assert_int_equal(slot_status(queue), 0);
 	}
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop(true);
 }
 
@@ -335,7 +335,7 @@ static void disk_errors(void **state)
 	assert_int_equal(run(T_DISCARD, 0, 32, NULL), 0);
 	assert_int_equal(t.fake.count, 3);
 	assert_int_equal(run(T_OUT, 0, 512, NULL), 0);
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop(false);
 }
 

@@ -120,7 +120,7 @@ static void resize(void **state)
 	assert_int_equal(run(T_IN, SIZE / 512, 512, NULL), 1);
 	assert_int_equal(truncate(t.files.path, SIZE * 2), 0);
 	assert_int_equal(virtio_blk_refresh_size(t.blk, &err), 1);
-	assert_int_equal(t.config_changes, 1);
+	assert_int_equal(t.events.config_changes, 1);
 	assert_int_not_equal(virtio_device_config_generation(t.device), generation);
 	assert_int_equal(read_config(0, 8), SIZE * 2 / 512);
 	assert_int_equal(run(T_IN, SIZE / 512, 512, NULL), 0);
@@ -128,7 +128,7 @@ static void resize(void **state)
 	/* Beyond the end of a file that has shrunk: an error, noticed or not. */
 	assert_int_equal(run(T_IN, SIZE / 512, 512, NULL), 1);
 	assert_int_equal(virtio_blk_refresh_size(t.blk, &err), 1);
-	assert_int_equal(t.config_changes, 2);
+	assert_int_equal(t.events.config_changes, 2);
 	assert_int_equal(read_config(0, 8), SIZE / 512);
 	assert_int_equal(run(T_IN, SIZE / 512, 512, NULL), 1);
 	assert_int_equal(run(T_OUT, SIZE / 512, 512, NULL), 1);

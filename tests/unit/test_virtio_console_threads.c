@@ -4,6 +4,7 @@
  * of place, whoever is slow. Meant for ThreadSanitizer too.
  */
 #include "cmocka_all.h"
+#include "compiler.h"
 #include "console.h"
 #include "fd.h"
 #include "io_thread.h"
@@ -22,15 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
+#if SANITIZED
 #define TOTAL_BYTES (UINT64_C(1) << 20)
 #else
 #define TOTAL_BYTES (UINT64_C(8) << 20)

@@ -72,8 +72,8 @@ static void frames_go_both_ways(void **state)
 		assert_int_equal(count_of(NET_RECEIVE, VIRTIO_NET_FRAMES), array_size(lengths));
 		assert_int_equal(
 			count_of(NET_SEND, VIRTIO_NET_BYTES), 14 + 60 + 1514 + 4000 + 65557);
-		assert_true(t.notifications[RX_QUEUE] > 0);
-		assert_int_equal(t.faults, 0);
+		assert_true(t.events.notifications[RX_QUEUE] > 0);
+		assert_int_equal(t.events.faults, 0);
 		stop();
 	}
 }
@@ -226,7 +226,7 @@ static void small_buffers_drop_frames(void **state)
 	for (unsigned int i = 0; i < 16; i++)
 		assert_int_equal(wait_used(RX_QUEUE, &id), 7);
 	assert_int_equal(slot_bytes(1)[10 - 7], 16);
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop();
 }
 
@@ -302,7 +302,7 @@ static void bad_frames_are_dropped(void **state)
 		(void)send_slot(0, header, cases[i].length, 0x20000);
 		assert_int_equal(wait_used(TX_QUEUE, &id), 0);
 		assert_int_equal(count_of(NET_SEND, VIRTIO_NET_INVALID), before + 1);
-		assert_int_equal(t.faults, 0);
+		assert_int_equal(t.events.faults, 0);
 	}
 	/* A good one at last: nothing else was sent. */
 	make_frame(frame, 60, 77);
@@ -332,11 +332,11 @@ static void odd_chains(void **state)
 	assert_int_equal(wait_used(TX_QUEUE, &id), 0);
 	assert_int_equal(wait_used(TX_QUEUE, &id), 0);
 	assert_int_equal(count_of(NET_SEND, VIRTIO_NET_INVALID), 2);
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	/* A buffer to receive into that cannot be written. */
 	(void)add(RX_QUEUE, 0, 2000, false);
 	publish(RX_QUEUE);
-	wait_for(&t.faults, 1);
+	wait_for(&t.events.faults, 1);
 	assert_int_equal(virtio_device_status(t.device) & 64, 64);
 	drive(F_MRG_RXBUF);
 	assert_int_equal(virtio_device_status(t.device), 15);

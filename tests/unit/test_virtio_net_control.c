@@ -239,7 +239,7 @@ static void wrong_commands(void **state)
 	assert_int_equal(COMMAND(1, 0, 0, 0, 0, 0, 0, 0, 0, 0), ERROR);
 	assert_int_equal(COMMAND(1, 1, 2, 2, 2, 2, 2, 2), ERROR);
 	assert_int_equal(COMMAND(3, 0), ERROR);
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop();
 }
 
@@ -343,13 +343,13 @@ static void links(void **state)
 	assert_int_equal(wait_used(1, &id), 0);
 	assert_int_equal(count_of(NET_SEND, VIRTIO_NET_NO_LINK), 1);
 	for (unsigned int i = 1; i < 4; i++) {
-		unsigned int changes = t.config_changes;
+		unsigned int changes = t.events.config_changes;
 
 		t.peers[0] = socket(AF_UNIX, SOCK_STREAM, 0);
 		assert_int_equal(
 			connect(t.peers[0], (struct sockaddr *)&address, sizeof(address)), 0);
 		wait_for(&t.link_ups, i);
-		wait_for(&t.config_changes, changes + 2);
+		wait_for(&t.events.config_changes, changes + 2);
 		assert_int_equal(status_word(), 1 | 2); /* up, and asked to announce itself */
 		assert_int_equal(COMMAND(3, 0), OK);
 		assert_int_equal(status_word(), 1);
@@ -386,11 +386,11 @@ static void pulled_cable(void **state)
 	drive(F_CONTROL | F_MRG_RXBUF);
 	make_frame(frame + HEADER, sizeof(frame) - HEADER, 1);
 	for (unsigned int i = 1; i < 4; i++) {
-		unsigned int changes = t.config_changes;
+		unsigned int changes = t.events.config_changes;
 
 		virtio_net_set_link(t.net, false);
 		virtio_net_set_link(t.net, false);
-		assert_int_equal(t.config_changes, changes + 1);
+		assert_int_equal(t.events.config_changes, changes + 1);
 		assert_int_equal(status_word(), 0);
 		memset(slot_bytes(4), 0, 100);
 		(void)add(1, 4, 100, false);
@@ -403,11 +403,11 @@ static void pulled_cable(void **state)
 		wait_count(NET_RECEIVE, VIRTIO_NET_NO_LINK, i);
 		settle();
 		assert_false(has_used(0));
-		changes = t.config_changes;
+		changes = t.events.config_changes;
 		virtio_net_set_link(t.net, true);
 		assert_int_equal(
 			status_word(), 1); /* up, and in a while asked to announce itself */
-		wait_for(&t.config_changes, changes + 2);
+		wait_for(&t.events.config_changes, changes + 2);
 		assert_int_equal(status_word(), 1 | 2);
 		assert_int_equal(COMMAND(3, 0), OK);
 		peer_send_header(0, frame, sizeof(frame));

@@ -129,7 +129,7 @@ static void pairs_change_under_traffic(void **state)
 			assert_int_equal(COMMAND(4, 0, 1, 0), OK);
 	}
 	assert_int_equal(t.link_downs, 0);
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop();
 }
 
@@ -182,7 +182,7 @@ static void resets_under_traffic(void **state)
 				read(t.header.net.pairs[pair].fd, frame, sizeof(frame)) > 0)
 				continue;
 	}
-	assert_int_equal(t.faults, 0);
+	assert_int_equal(t.events.faults, 0);
 	stop();
 }
 

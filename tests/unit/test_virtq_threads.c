@@ -4,6 +4,7 @@
  * guest shares atomically are atomic here.
  */
 #include "clock.h"
+#include "compiler.h"
 #include "virtq_fixture.h"
 
 #include <poll.h>
@@ -13,15 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
+#if SANITIZED
 #define OPERATIONS 20000u
 #else
 #define OPERATIONS 500000u

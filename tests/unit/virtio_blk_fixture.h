@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "device_events.h"
 #include "disk_fixture.h"
 #include "virtio_blk.h"
 #include "virtio_bring_up.h"
@@ -61,35 +62,13 @@ static struct {
 	struct virtio_blk *blk;
 	struct virtio_device *device;
 	struct virtio_driver drivers[QUEUES];
-	_Atomic unsigned int notifications[QUEUES], config_changes, faults;
+	struct device_events events;
 	uint8_t *memory; /* host address of MEMORY_BASE */
 	/* Set before start: a second I/O thread, with a disk of its own. */
 	bool split;
 	struct io_thread *second_thread;
 	struct disk *second_disk;
-} t;
-
-static inline void count_used(void *transport, unsigned int queue)
-{
-	(void)transport;
-	t.notifications[queue]++;
-}
-
-static inline void count_config(void *transport)
-{
-	(void)transport;
-	t.config_changes++;
-}
-
-static inline void count_fault(
-	void *owner, const struct virtio_device *device, unsigned int queue, const char *why)
-{
-	(void)owner;
-	(void)queue;
-	assert_string_equal(device->name, "disk 'test'");
-	assert_non_null(why);
-	t.faults++;
-}
+} t = {.events.name = "disk 'test'"};
 
 static inline void fake_submit(struct disk *disk, struct disk_request *request)
 {
@@ -134,7 +113,7 @@ static inline void start(struct disk_options *options, enum io_engine_choice eng
 		.queues = QUEUES,
 		.lanes = lanes,
 		.lane_count = t.split ? 2 : 1,
-		.fault_sink = {.broken = count_fault},
+		.fault_sink = {.broken = events_fault, .owner = &t.events},
 	};
 	struct io_thread_options thread_options = {.name = "test", .engine = engine};
 	struct err err = {0};
@@ -160,9 +139,11 @@ static inline void start(struct disk_options *options, enum io_engine_choice eng
 	assert_int_equal(virtio_blk_create(&blk_options, &t.blk, &err), 0);
 	t.device = virtio_blk_device(t.blk);
 	t.device->notifier = (struct virtio_notifier){
-		.used_buffer = count_used, .configuration_changed = count_config};
-	t.config_changes = 0;
-	t.faults = 0;
+		.used_buffer = events_used,
+		.configuration_changed = events_config,
+		.transport = &t.events,
+	};
+	t.events.config_changes = t.events.faults = 0;
 }
 
 static inline void stop(bool with_file)
@@ -198,7 +179,7 @@ static inline void set_up_queue(unsigned int queue, uint64_t features)
 {
 	struct bring_up to = all_queues();
 
-	t.notifications[queue] = 0;
+	t.events.notifications[queue] = 0;
 	bring_up_queue(&to, queue, features);
 }
 
@@ -209,7 +190,7 @@ static inline void drive(uint64_t features)
 
 	virtio_device_set_status(t.device, 0); /* nothing is counted any more */
 	for (unsigned int i = 0; i < to.queue_count; i++)
-		t.notifications[i] = 0;
+		t.events.notifications[i] = 0;
 	bring_up(&to, features);
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cmocka_all.h"
+#include "device_events.h"
 #include "virtio_bring_up.h"
 #include "virtio_net.h"
 
@@ -78,11 +79,11 @@ static struct {
 	struct virtio_device *device;
 	struct virtio_driver drivers[QUEUES];
 	int peers[PAIRS]; /* the test's ends */
-	_Atomic unsigned int notifications[QUEUES], config_changes, faults;
+	struct device_events events;
 	_Atomic unsigned int link_ups, link_downs, captures_ended;
 	uint8_t *memory; /* host address of MEMORY_BASE */
 	int vhost_fd;    /* of the first pair's vhost-net, by the test; 0: none */
-} t;
+} t = {.events.name = "NIC"};
 
 static inline ssize_t header_receive(
 	struct net *net, unsigned int pair, struct iovec *iov, unsigned int iov_count)
@@ -180,28 +181,6 @@ static inline void make_backend(struct net_options *options)
 	t.peers[0] = fds[1];
 }
 
-static inline void count_used(void *transport, unsigned int queue)
-{
-	(void)transport;
-	t.notifications[queue]++;
-}
-
-static inline void count_config(void *transport)
-{
-	(void)transport;
-	t.config_changes++;
-}
-
-static inline void count_fault(
-	void *owner, const struct virtio_device *device, unsigned int queue, const char *why)
-{
-	(void)owner;
-	(void)queue;
-	assert_string_equal(device->name, "NIC");
-	assert_non_null(why);
-	t.faults++;
-}
-
 static inline void count_link(void *owner, bool up, int code)
 {
 	(void)owner;
@@ -226,7 +205,7 @@ static inline void start_on(unsigned int threads, struct net_options *options, b
 	struct virtio_net_options net_options = {
 		.name = "NIC",
 		.antispoof = antispoof,
-		.fault_sink = {.broken = count_fault},
+		.fault_sink = {.broken = events_fault, .owner = &t.events},
 		.sink = {.link_changed = count_link, .capture_ended = count_capture_end},
 		.gmem = &t.gmem,
 	};
@@ -234,7 +213,8 @@ static inline void start_on(unsigned int threads, struct net_options *options, b
 	struct err err = {0};
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	t.config_changes = t.faults = t.link_ups = t.link_downs = t.captures_ended = 0;
+	t.events.config_changes = t.events.faults = 0;
+	t.link_ups = t.link_downs = t.captures_ended = 0;
 	if (options)
 		make_backend(options);
 	else
@@ -253,7 +233,10 @@ static inline void start_on(unsigned int threads, struct net_options *options, b
 	assert_int_equal(virtio_net_create(&net_options, &t.net, &err), 0);
 	t.device = virtio_net_device(t.net);
 	t.device->notifier = (struct virtio_notifier){
-		.used_buffer = count_used, .configuration_changed = count_config};
+		.used_buffer = events_used,
+		.configuration_changed = events_config,
+		.transport = &t.events,
+	};
 }
 
 static inline void start(struct net_options *options, bool antispoof, enum io_engine_choice engine)
@@ -295,7 +278,7 @@ static inline void drive(uint64_t features)
 
 	virtio_device_set_status(t.device, 0); /* nothing is counted any more */
 	for (unsigned int i = 0; i < to.queue_count; i++)
-		t.notifications[i] = 0;
+		t.events.notifications[i] = 0;
 	bring_up(&to, features);
 }
 

@@ -3,15 +3,6 @@
 
 #include <linux/kvm.h>
 
-#define NEEDED(capability, purpose)                              \
-	{                                                        \
-		KVM_CAP_##capability, #capability, true, purpose \
-	}
-#define WANTED(capability, purpose)                               \
-	{                                                         \
-		KVM_CAP_##capability, #capability, false, purpose \
-	}
-
 const struct kvm_capability *arch_kvm_capabilities(size_t *ret_count)
 {
 	static const struct kvm_capability capabilities[] = {

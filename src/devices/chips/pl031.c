@@ -7,6 +7,9 @@
 #include "pl031.h"
 
 #include "clock.h"
+#include "primecell.h"
+
+#define PART 0x031
 
 enum {
 	REG_DATA = 0x00,
@@ -17,7 +20,6 @@ enum {
 	REG_RAW_STATUS = 0x14,
 	REG_MASKED_STATUS = 0x18,
 	REG_INTERRUPT_CLEAR = 0x1c,
-	REG_IDENTITY = 0xfe0,
 };
 
 #define CONTROL_STARTED 1
@@ -26,9 +28,6 @@ enum {
 /* Deadlines are in monotonic time, the alarm in the host's UTC: a step of that is noticed by then.
  */
 #define TIMER_MAX_NS (60 * NANOSECONDS_PER_SECOND)
-
-/* PeriphID0 to 3: part 0x031, designer 0x41 (ARM), revision 0; then PCellID0 to 3. */
-static const uint8_t identity[] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static uint64_t utc_ns(const struct pl031 *rtc)
 {
@@ -100,8 +99,8 @@ static uint32_t read_register(const struct pl031 *rtc, uint64_t offset, uint32_t
 	default:
 		break;
 	}
-	if (offset >= REG_IDENTITY && offset < PL031_BYTES)
-		return identity[(offset - REG_IDENTITY) / 4];
+	if (offset >= PRIMECELL_IDENTITY && offset < PRIMECELL_BYTES)
+		return primecell_identity(PART, offset);
 	return 0;
 }
 

@@ -2,9 +2,12 @@
 #include "pl061.h"
 
 #include "clock.h"
+#include "primecell.h"
 
 /* All below it is the data register: bits 9 to 2 of the address say which lines are meant. */
 #define DATA_BYTES 0x400
+
+#define PART 0x061
 
 enum {
 	REG_DIRECTION = 0x400,
@@ -16,14 +19,10 @@ enum {
 	REG_MASKED_STATUS = 0x418,
 	REG_CLEAR = 0x41c,
 	REG_FUNCTION = 0x420,
-	REG_IDENTITY = 0xfe0,
 };
 
 /* Longer than drivers wait for a key to stop bouncing. */
 #define PRESS_NS (NANOSECONDS_PER_SECOND / 5)
-
-/* PeriphID0 to 3: part 0x061, designer 0x41 (ARM), revision 0; then PCellID0 to 3. */
-static const uint8_t identity[] = {0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static uint8_t key_bit(const struct pl061 *gpio)
 {
@@ -93,8 +92,8 @@ static uint8_t read_register(struct pl061 *gpio, uint64_t offset)
 		return raw_status(gpio);
 	if (offset == REG_MASKED_STATUS)
 		return raw_status(gpio) & gpio->enabled;
-	if (offset >= REG_IDENTITY && offset < PL061_BYTES)
-		return identity[(offset - REG_IDENTITY) / 4];
+	if (offset >= PRIMECELL_IDENTITY && offset < PRIMECELL_BYTES)
+		return primecell_identity(PART, offset);
 	return 0;
 }
 
