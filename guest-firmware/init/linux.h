@@ -145,6 +145,11 @@ static inline long sys_kill(int process, int signal)
 	return CALL(__NR_kill, process, signal, 0, 0, 0, 0);
 }
 
+static inline long sys_prctl(int option, long argument)
+{
+	return CALL(__NR_prctl, option, argument, 0, 0, 0, 0);
+}
+
 static inline long sys_setsid(void)
 {
 	return CALL(__NR_setsid, 0, 0, 0, 0, 0, 0);

@@ -44,6 +44,13 @@ _Noreturn void session_run(struct run *run, int connection);
 /* session_command.c: runs it, with what comes as its input. */
 void session_command(const struct run *run, struct frames *frames);
 
+/* descendants.c: all processes that come from here on stay below this one, even those that leave
+ * their session and whose parents die. */
+void descendants_keep(void);
+/* Kills them all, and those that they start meanwhile; process: the one that was started. On a
+ * kernel that does not list them (CONFIG_PROC_CHILDREN) that one and its group. */
+void descendants_kill(int process);
+
 /* session_file.c: the first frame of the request is there, its path is well formed. */
 void session_write(struct frames *frames, uint32_t mode, const char *path);
 void session_read(const struct frames *frames, const char *path);

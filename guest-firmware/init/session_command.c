@@ -189,11 +189,13 @@ static void collect(struct command *command)
 {
 	char signals[SIGNAL_BYTES * 4];
 	int status;
+	long process;
 
 	while (sys_read(command->children, signals, sizeof(signals)) > 0)
 		;
-	if (!command->has_ended && sys_wait4(command->process, &status, WNOHANG | __WALL) > 0)
-		end(command, status);
+	while ((process = sys_wait4(-1, &status, WNOHANG | __WALL)) > 0)
+		if (process == command->process)
+			end(command, status);
 }
 
 static void wait(const struct command *command)
@@ -240,6 +242,7 @@ void session_command(const struct run *run, struct frames *frames)
 	struct child child;
 	int error;
 
+	descendants_keep();
 	command.frames = frames;
 	command.children = (int)sys_signalfd(CHILD_SIGNAL, O_NONBLOCK | O_CLOEXEC);
 	error = command.children < 0 ? command.children : child_start(run, &child);
@@ -255,5 +258,5 @@ void session_command(const struct run *run, struct frames *frames)
 	command.outputs[1] = (struct output){child.error, SERVE_ERRORS, 0};
 	(void)sys_fcntl(frames->fd, F_SETFL, O_NONBLOCK);
 	if (relay_frames(&command) < 0)
-		(void)sys_kill(-command.process, SIGKILL);
+		descendants_kill(command.process);
 }

@@ -138,8 +138,9 @@ struct hull_exec_result {
 
 /*
  * Runs a command in the guest: its words, ended by NULL, the first found by PATH. Several at a time
- * are fine. options may be NULL. -ETIMEDOUT, -EFBIG (more output than may be): the command and its
- * process group are killed. What it leaves behind in the background goes on, unheard.
+ * are fine. options may be NULL. -ETIMEDOUT, -EFBIG (more output than may be): the command and all
+ * that it has started are killed. What it leaves behind in the background when it ends by itself
+ * goes on, unheard.
  */
 int hull_vm_exec(struct hull_vm *vm, const char *const command[],
 	const struct hull_exec_options *options, int timeout_ms,

@@ -244,6 +244,10 @@ static void check_limits(struct check *check)
 {
 	const char *const sleeps[] = {
 		"sh", "-c", "echo $$ >$1/pid; sleep 100; true", "sh", check->place, NULL};
+	const char *const daemons[] = {"sh", "-c",
+		"(setsid sh -c 'echo $$ >$1/pid; sleep 100; true' sh $1 >/dev/null 2>&1 &); sleep "
+	        "100",
+		"sh", check->place, NULL};
 	const char *const says[] = {
 		"sh", "-c", "echo $$ >$1/pid; yes; true", "sh", check->place, NULL};
 	struct hull_exec_options options = {.output_max = 1u << 20};
@@ -259,6 +263,9 @@ static void check_limits(struct check *check)
 		-ETIMEDOUT, &error, "a deadline with input");
 	expect_gone(check);
 	options.input = NULL;
+	expect_code(hull_vm_exec(check->vm, daemons, &options, 2 * SECONDS, &result, &error),
+		-ETIMEDOUT, &error, "a deadline with a daemon");
+	expect_gone(check);
 	expect_code(hull_vm_exec(check->vm, says, &options, PATIENT, &result, &error), -EFBIG,
 		&error, "much output");
 	expect_gone(check);
