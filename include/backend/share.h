@@ -98,10 +98,19 @@ must_check int share_remove_xattr(struct share *share, uint64_t node, const char
  * are left out. */
 must_check int share_open_node(
 	struct share *share, uint64_t node, bool directory, int flags, uint64_t *ret_handle);
-/* A regular file; opens one that exists unless O_EXCL is in flags. */
-must_check int share_create(struct share *share, uint64_t parent, const char *name, mode_t mode,
-	int flags, const struct share_owner *owner, struct share_entry *ret_entry,
-	uint64_t *ret_handle);
+/* A regular file to be made and opened. */
+struct share_new {
+	mode_t mode;
+	int flags; /* as of share_open_node, and O_EXCL */
+	const struct share_owner *owner;
+};
+/* Opens one that exists unless O_EXCL is in the flags. */
+must_check int share_create(struct share *share, uint64_t parent, const char *name,
+	const struct share_new *new, struct share_entry *ret_entry, uint64_t *ret_handle);
+/* It has no name until share_link gives it one, which O_EXCL forbids. -EOPNOTSUPP: the host's file
+ * system has no such files. */
+must_check int share_create_unnamed(struct share *share, uint64_t parent,
+	const struct share_new *new, struct share_entry *ret_entry, uint64_t *ret_handle);
 int share_release(struct share *share, uint64_t node, uint64_t handle);
 /* The descriptor behind it, for as long as the handle: of a regular file or of a directory as
  * named. It never has O_APPEND, which can be switched on and off: see RWF_APPEND. */

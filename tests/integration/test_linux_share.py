@@ -31,7 +31,7 @@ COMPILER_FILES = ("cc1", "collect2", "liblto_plugin.so", "crt1.o", "Scrt1.o", "c
                   "libgcc_s.so.1", "libc.so", "libc.so.6", "libc_nonshared.a")
 
 # Checks whose lines differ by design: docs/share.md says why.
-DIFFERENT = ("open-without-name", "special-devices")
+DIFFERENT = ("special-devices",)
 
 CASES = {
     "share-posix": f"""

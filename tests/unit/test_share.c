@@ -17,6 +17,8 @@
 
 static const struct share_owner nobody = {0, 0};
 
+#define new_file(mode, flags) (&(const struct share_new){mode, flags, &nobody})
+
 struct fixture {
 	char directory[32];
 	int host; /* the directory that holds `in`, which is shared, and `out`, which is not */
@@ -88,7 +90,7 @@ static void refuses_names(void **state)
 		assert_int_equal(
 			share_make(share, SHARE_ROOT, name, S_IFDIR | 0755, NULL, &nobody, &entry),
 			-EINVAL);
-		assert_int_equal(share_create(share, SHARE_ROOT, name, 0644, O_RDWR, &nobody,
+		assert_int_equal(share_create(share, SHARE_ROOT, name, new_file(0644, O_RDWR),
 					 &entry, &handle),
 			-EINVAL);
 		assert_int_equal(share_unlink(share, SHARE_ROOT, name, true), -EINVAL);
@@ -150,7 +152,7 @@ static void opens_files_only(void **state)
 	assert_int_equal(share_open_node(fixture.share, node, false, O_RDONLY, &handle), -ENXIO);
 	assert_int_equal(share_truncate(fixture.share, node, 0, 0), -EINVAL);
 	assert_int_equal(share_chmod(fixture.share, node, 0777), -EOPNOTSUPP);
-	assert_int_equal(share_create(fixture.share, SHARE_ROOT, "link", 0644, O_RDWR, &nobody,
+	assert_int_equal(share_create(fixture.share, SHARE_ROOT, "link", new_file(0644, O_RDWR),
 				 &entry, &handle),
 		-ENXIO);
 	node = find(&fixture, SHARE_ROOT, "up");
@@ -179,7 +181,7 @@ static void does_what_files_do(void **state)
 	(void)state;
 	make(&fixture);
 	share = fixture.share;
-	assert_int_equal(share_create(share, SHARE_ROOT, "new", 0444, O_RDWR | O_APPEND, &nobody,
+	assert_int_equal(share_create(share, SHARE_ROOT, "new", new_file(0444, O_RDWR | O_APPEND),
 				 &entry, &handle),
 		0);
 	assert_int_equal(entry.stat.st_uid, 0);
@@ -208,6 +210,48 @@ static void does_what_files_do(void **state)
 	finish(&fixture);
 }
 
+static void files_need_no_name(void **state)
+{
+	struct fixture fixture;
+	struct share_entry entry, named;
+	struct share *share;
+	uint64_t handle;
+	char bytes[8];
+	int r;
+
+	(void)state;
+	make(&fixture);
+	share = fixture.share;
+	r = share_create_unnamed(share, find(&fixture, SHARE_ROOT, "d"),
+		new_file(0640, O_RDWR | O_TRUNC), &entry, &handle);
+	if (r == -EOPNOTSUPP) {
+		finish(&fixture);
+		skip();
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(entry.stat.st_mode, S_IFREG | 0640);
+	assert_int_equal(entry.stat.st_nlink, 0);
+	assert_int_equal(
+		pwrite(share_handle_fd(share, entry.node, handle, false), "bytes", 5, 0), 5);
+	assert_int_equal(share_link(share, entry.node, SHARE_ROOT, "named", &named), 0);
+	assert_int_equal(named.node, entry.node);
+	assert_int_equal(named.stat.st_nlink, 1);
+	assert_int_equal(share_release(share, entry.node, handle), 0);
+	share_forget(share, entry.node, 2);
+	named.node = find(&fixture, SHARE_ROOT, "named");
+	assert_int_equal(share_open_node(share, named.node, false, O_RDONLY, &handle), 0);
+	assert_int_equal(pread(share_handle_fd(share, named.node, handle, false), bytes, 8, 0), 5);
+	/* One that may have none. */
+	assert_int_equal(share_create_unnamed(share, SHARE_ROOT, new_file(0600, O_WRONLY | O_EXCL),
+				 &entry, &handle),
+		0);
+	assert_int_equal(share_link(share, entry.node, SHARE_ROOT, "never", &named), -ENOENT);
+	assert_int_equal(
+		share_create_unnamed(share, named.node, new_file(0600, O_RDWR), &entry, &handle),
+		-ENOTDIR);
+	finish(&fixture);
+}
+
 static void read_only_stays(void **state)
 {
 	struct fixture fixture;
@@ -225,7 +269,10 @@ static void read_only_stays(void **state)
 	assert_int_equal(share_open_node(share, node, false, O_RDWR, &handle), -EROFS);
 	assert_int_equal(share_open_node(share, node, false, O_TRUNC, &handle), -EROFS);
 	assert_int_equal(
-		share_create(share, SHARE_ROOT, "x", 0644, 0, &nobody, &entry, &handle), -EROFS);
+		share_create(share, SHARE_ROOT, "x", new_file(0644, 0), &entry, &handle), -EROFS);
+	assert_int_equal(
+		share_create_unnamed(share, SHARE_ROOT, new_file(0644, O_RDWR), &entry, &handle),
+		-EROFS);
 	assert_int_equal(
 		share_make(share, SHARE_ROOT, "x", S_IFDIR, NULL, &nobody, &entry), -EROFS);
 	assert_int_equal(share_link(share, node, SHARE_ROOT, "x", &entry), -EROFS);
@@ -314,7 +361,7 @@ static void *work_fenced(void *context)
 {
 	struct fenced *fenced = context;
 	struct share *share = fenced->fixture->share;
-	struct share_entry directory, entry;
+	struct share_entry directory, entry, unnamed;
 	uint64_t handle;
 
 	fenced->result = share_fence(&share, 1);
@@ -325,9 +372,12 @@ static void *work_fenced(void *context)
 	assert_int_equal(mkdirat(fenced->fixture->host, "out/new", 0700), -1);
 	assert_int_equal(share_lookup(share, SHARE_ROOT, "d", &directory), 0);
 	assert_int_equal(
-		share_create(share, directory.node, "a", 0644, O_RDWR, &nobody, &entry, &handle),
+		share_create(share, directory.node, "a", new_file(0644, O_RDWR), &entry, &handle),
 		0);
 	assert_int_equal(share_truncate(share, entry.node, 0, 10), 0);
+	if (share_create_unnamed(
+		    share, directory.node, new_file(0644, O_RDWR), &unnamed, &handle) == 0)
+		assert_int_equal(share_link(share, unnamed.node, SHARE_ROOT, "u", &unnamed), 0);
 	assert_int_equal(share_rename(share, directory.node, "a", SHARE_ROOT, "b", 0), 0);
 	assert_int_equal(share_link(share, entry.node, directory.node, "c", &entry), 0);
 	assert_int_equal(share_unlink(share, directory.node, "c", false), 0);
@@ -485,6 +535,7 @@ int main(void)
 		cmocka_unit_test(refuses_forged_nodes),
 		cmocka_unit_test(opens_files_only),
 		cmocka_unit_test(does_what_files_do),
+		cmocka_unit_test(files_need_no_name),
 		cmocka_unit_test(read_only_stays),
 		cmocka_unit_test(xattrs_are_the_users),
 		cmocka_unit_test(races_reach_nothing),

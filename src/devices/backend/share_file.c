@@ -139,34 +139,53 @@ static int open_existing(struct share *share, uint64_t parent, const char *name,
 	return r;
 }
 
-int share_create(struct share *share, uint64_t parent, const char *name, mode_t mode, int flags,
-	const struct share_owner *owner, struct share_entry *ret_entry, uint64_t *ret_handle)
+/* A file that was just made gets its owner, a node and a handle; fd is consumed. */
+static int take_in(struct share *share, uint64_t parent, int fd, const struct share_new *new,
+	struct share_entry *ret_entry, uint64_t *ret_handle)
 {
-	const int directory = share_directory(share, parent);
-	struct share_handle handle = {0};
-	cleanup_fd int fd = -1;
-	int path, r;
+	struct share_handle handle = {.fd = fd};
+	cleanup_fd int owned = fd;
+	int path,
+		r = share_settle(share, share_directory(share, parent), fd, new->mode, new->owner);
 
-	if (directory < 0 || share->read_only)
-		return directory < 0 ? directory : -EROFS;
-	fd = create_file(directory, name, flags);
-	if (fd == -EEXIST && !(flags & O_EXCL))
-		return open_existing(share, parent, name, flags, ret_entry, ret_handle);
-	if (fd < 0)
-		return fd;
-	r = share_settle(share, directory, fd, mode, owner);
 	path = r < 0 ? r : share_reopen(share, fd, O_PATH);
 	r = path < 0 ? path : share_enter(share, parent, path, ret_entry);
 	if (r < 0)
 		return r;
 	handle.node = ret_entry->node;
-	handle.fd = fd;
 	r = add_handle(share, &handle, ret_handle);
 	if (r < 0)
 		share_forget(share, ret_entry->node, 1);
 	else
-		(void)take_fd(&fd);
+		(void)take_fd(&owned);
 	return r;
+}
+
+int share_create(struct share *share, uint64_t parent, const char *name,
+	const struct share_new *new, struct share_entry *ret_entry, uint64_t *ret_handle)
+{
+	const int directory = share_directory(share, parent);
+	int fd;
+
+	if (directory < 0 || share->read_only)
+		return directory < 0 ? directory : -EROFS;
+	fd = create_file(directory, name, new->flags);
+	if (fd == -EEXIST && !(new->flags &O_EXCL))
+		return open_existing(share, parent, name, new->flags, ret_entry, ret_handle);
+	return fd < 0 ? fd : take_in(share, parent, fd, new, ret_entry, ret_handle);
+}
+
+int share_create_unnamed(struct share *share, uint64_t parent, const struct share_new *new,
+	struct share_entry *ret_entry, uint64_t *ret_handle)
+{
+	const int directory = share_directory(share, parent);
+	const int kept = new->flags &(FLAGS_KEPT | O_EXCL);
+	int fd;
+
+	if (directory < 0 || share->read_only)
+		return directory < 0 ? directory : -EROFS;
+	fd = openat(directory, ".", (kept & ~O_TRUNC) | O_TMPFILE | FLAGS_SAFE, S_IRUSR | S_IWUSR);
+	return fd < 0 ? share_errno(errno) : take_in(share, parent, fd, new, ret_entry, ret_handle);
 }
 
 int share_truncate(struct share *share, uint64_t node, uint64_t handle, int64_t size)

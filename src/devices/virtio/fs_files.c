@@ -46,26 +46,45 @@ int fs_opendir(struct fs_request *request)
 	return open_node(request, true);
 }
 
-int fs_create(struct fs_request *request)
+static int reply_created(
+	struct fs_request *request, const struct share_entry *entry, uint64_t handle)
 {
-	const struct fuse_create_in *in = (const void *)request->arguments;
-	const struct share_owner owner = fs_owner(request);
-	const char *name = fs_string(request, sizeof(*in));
 	struct {
 		struct fuse_entry_out entry;
 		struct fuse_open_out open;
 	} *out = request->reply;
-	struct share_entry entry;
-	uint64_t handle;
-	int r = name ? share_create(request->share, request->header.nodeid, name, in->mode & 07777,
-			       (int)in->flags, &owner, &entry, &handle)
-	             : -EINVAL;
 
-	if (r < 0)
-		return r;
-	fs_fill_entry(&out->entry, &entry);
+	fs_fill_entry(&out->entry, entry);
 	out->open = (struct fuse_open_out){.fh = handle};
 	return sizeof(*out);
+}
+
+int fs_create(struct fs_request *request)
+{
+	const struct fuse_create_in *in = (const void *)request->arguments;
+	const struct share_owner owner = fs_owner(request);
+	const struct share_new new = {in->mode & FS_MODE_BITS, (int)in->flags, &owner};
+	const char *name = fs_string(request, sizeof(*in));
+	struct share_entry entry;
+	uint64_t handle;
+	int r = name ? share_create(
+			       request->share, request->header.nodeid, name, &new, &entry, &handle)
+	             : -EINVAL;
+
+	return r < 0 ? r : reply_created(request, &entry, handle);
+}
+
+/* The name that comes with it means nothing. */
+int fs_tmpfile(struct fs_request *request)
+{
+	const struct fuse_create_in *in = (const void *)request->arguments;
+	const struct share_owner owner = fs_owner(request);
+	const struct share_new new = {in->mode & FS_MODE_BITS, (int)in->flags, &owner};
+	struct share_entry entry;
+	uint64_t handle;
+	int r = share_create_unnamed(request->share, request->header.nodeid, &new, &entry, &handle);
+
+	return r < 0 ? r : reply_created(request, &entry, handle);
 }
 
 int fs_release(struct fs_request *request)

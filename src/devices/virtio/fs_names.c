@@ -87,7 +87,7 @@ int fs_setattr(struct fs_request *request)
 	if (in->valid & (FATTR_UID | FATTR_GID))
 		r = set_owner(request, in);
 	if (r == 0 && (in->valid & FATTR_MODE))
-		r = share_chmod(request->share, request->header.nodeid, in->mode & 07777);
+		r = share_chmod(request->share, request->header.nodeid, in->mode & FS_MODE_BITS);
 	if (r == 0 && (in->valid & FATTR_SIZE))
 		r = share_truncate(request->share, request->header.nodeid,
 			in->valid & FATTR_FH ? in->fh : 0, (int64_t)in->size);
@@ -132,7 +132,8 @@ int fs_mkdir(struct fs_request *request)
 {
 	const struct fuse_mkdir_in *in = (const void *)request->arguments;
 
-	return make(request, fs_string(request, sizeof(*in)), S_IFDIR | (in->mode & 07777), NULL);
+	return make(request, fs_string(request, sizeof(*in)), S_IFDIR | (in->mode & FS_MODE_BITS),
+		NULL);
 }
 
 static int remove_name(struct fs_request *request, bool directory)

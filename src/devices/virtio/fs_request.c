@@ -85,6 +85,7 @@ static const struct operation {
 	[FUSE_READDIRPLUS] = {fs_readdirplus, sizeof(struct fuse_read_in), false},
 	[FUSE_RENAME2] = {fs_rename2, sizeof(struct fuse_rename2_in) + 4, false},
 	[FUSE_LSEEK] = {fs_lseek, sizeof(struct fuse_lseek_in), false},
+	[FUSE_TMPFILE] = {fs_tmpfile, sizeof(struct fuse_create_in), false},
 	[FUSE_COPY_FILE_RANGE] = {fs_copy_file_range, sizeof(struct fuse_copy_file_range_in),
 		false},
 };

@@ -35,6 +35,8 @@ struct fs_request {
 	void *reply; /* FS_REPLY_BYTES_MAX of them */
 };
 
+#define FS_MODE_BITS 07777u /* what a mode may hold beside its type */
+
 /* What a handler returns instead of the length of its reply or -errno: */
 #define FS_NO_REPLY (-0x10000) /* the request has none */
 #define FS_REPLIED  (-0x10001) /* it is in the chain already, but for its header: see fs_finish */
@@ -82,6 +84,7 @@ int fs_removexattr(struct fs_request *request);
 int fs_open(struct fs_request *request);
 int fs_opendir(struct fs_request *request);
 int fs_create(struct fs_request *request);
+int fs_tmpfile(struct fs_request *request);
 int fs_release(struct fs_request *request);
 int fs_read(struct fs_request *request);
 int fs_write(struct fs_request *request);
