@@ -18,7 +18,7 @@ from readme import example  # noqa: E402
 LINKS = {
     "build/hull/src/cli/hull": HULL,
     "build/hull/src/client/libhull.so.0": LIBRARY,
-    "build/hull/guest-firmware/x86_64": FIRMWARE,
+    f"build/hull/guest-firmware/{os.uname().machine}": FIRMWARE,
     "python": SOURCE / "python",
 }
 
