@@ -20,8 +20,9 @@ from harness import ROOT, Suite, fetched, kernel_modules, put_modules, run  # no
 KEY_MODULES = ("gpio_keys", "evdev")
 CASE_SECONDS = 500  # of one or two minutes
 
-# What every kernel here says, whoever its host is.
-WARNINGS = "CPU features: kernel page table isolation|cacheinfo: Unable to detect cache hierarchy"
+# What every kernel here says, whoever its host is, and what it says of a busy one.
+WARNINGS = ("CPU features: kernel page table isolation|cacheinfo: Unable to detect cache hierarchy|"
+            "hrtimer: interrupt took")
 
 ONE_CPU = f"""
 boot 0 -k $FILES/kernel -i $FILES/initrd -m 128M -c 1 -p hull_test=poweroff
@@ -179,6 +180,18 @@ grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
     "virtq-threads": """
 HULL_TEST_VIRTQ_SECONDS=5 test_virtq_threads >"$log" 2>&1 || fail "status $?"
 grep operations "$log"
+""",
+    # What the host's processor has and KVM can hand on, its guests have unless told otherwise.
+    "gicv3-features": """
+. $(dirname $0)/command_case.sh
+for words in "" --cpu=-sve,-pauth; do
+	command 0 $words -- grep -m 1 Features /proc/cpuinfo
+	for feature in sve sve2 paca pacg; do
+		grep -qw $feature $out && has=yes || has=no
+		[ $has = $([ "$words" ] && echo no || echo yes) ] || report "$feature with '$words': $has"
+	done
+	grep -qw asimd $out || report "no features: $(cat $out)"
+done
 """,
     "doctor-and-features": """
 "$HULL" doctor >"$log" 2>&1 || fail "doctor is not content"
