@@ -16,8 +16,8 @@ kernel=${KERNEL:-}
 
 if [ -z "$kernel" ]; then
 	[ -e .config ] || make defconfig kvm_guest.config >/dev/null || exit 125
-	make -s olddefconfig && make -s -j"$(nproc)" bzImage || exit 125
-	kernel=arch/x86/boot/bzImage
+	make -s olddefconfig && kernel=$(make -s image_name) || exit 125
+	make -s -j"$(nproc)" "${kernel##*/}" || exit 125
 fi
 "$hull" run -k "$kernel" ${ROOT:+--root "$ROOT"} --timeout "${SECONDS_MAX:-300}s" --script "$test"
 status=$?
