@@ -33,6 +33,14 @@ void check_timer(struct report *report);
 void check_timer_interrupt(struct report *report);
 void check_halt(struct report *report);
 
+/* check_messages.c: interrupts of devices that have no lines, as far as a processor can raise them.
+ */
+void check_messages(struct report *report);
+void check_message_targets(struct report *report);
+
+/* check_accesses.c: loads and stores that are not aligned or not within one device. */
+void check_accesses(struct report *report);
+
 /* check_chips.c: what hangs on interrupt lines. */
 void check_uart_interrupt(struct report *report);
 void check_rtc(struct report *report);

@@ -7,6 +7,7 @@
 #include "mmio.h"
 #include "places.h"
 #include "psci.h"
+#include "smp.h"
 #include "tree.h"
 #include "uart.h"
 #include "words.h"
@@ -16,6 +17,9 @@
 /* QEMU docs/specs/pvpanic. */
 #define PVPANIC_PANICKED     0x01
 #define PVPANIC_CRASH_LOADED 0x02
+
+/* Where no machine has RAM and a VMM of this board no device. */
+#define NOT_MEMORY UINT64_C(0xdffff000)
 
 /* Nothing takes what is written where the device is not: then the guest must still end. */
 _Noreturn void end_debug_exit(uint32_t value)
@@ -68,6 +72,33 @@ static void end_exception(void)
 	__asm__ volatile("udf #0");
 }
 
+/* KVM has no instructions to give from there: an abort of the guest's own. */
+static void end_bad_instruction(void)
+{
+	__asm__ volatile("br %0" : : "r"(NOT_MEMORY));
+}
+
+/* Of two registers: the processor does not tell KVM which. */
+static void end_bad_access(void)
+{
+	uint64_t first, second;
+
+	__asm__ volatile("ldp %0, %1, [%2]"
+			 : "=r"(first), "=r"(second)
+			 : "r"(PLACE_UART)
+			 : "memory");
+	console_print("%s: read 0x%lx and 0x%lx\n", check_guest_name, first, second);
+}
+
+static void end_cpus_off(void)
+{
+	(void)smp_start();
+	if (!smp_stop_others())
+		console_print("%s: a processor does not stop\n", check_guest_name);
+	console_print("%s: the last processor goes\n", check_guest_name);
+	(void)psci_call(PSCI_CPU_OFF, 0, 0, 0);
+}
+
 static void end_halt(void)
 {
 }
@@ -94,6 +125,9 @@ static const struct {
 	{"pvpanic", end_pvpanic},
 	{"crash-loaded", end_crash_loaded},
 	{"exception", end_exception},
+	{"bad-instruction", end_bad_instruction},
+	{"bad-access", end_bad_access},
+	{"cpus-off", end_cpus_off},
 	{"halt", end_halt},
 	{"spin", end_spin},
 	{"hang-uart", end_hang_uart},

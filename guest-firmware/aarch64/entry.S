@@ -145,10 +145,11 @@ unexpected:
 boot_table:
 	.quad BLOCK_DEVICE
 	.set block, 1
-	.rept 511
+	.rept 510
 	.quad (block << 30) | BLOCK_MEMORY
 	.set block, block + 1
 	.endr
+	.quad BLOCK_MEMORY           /* devices once more, see places.h */
 
 	.section .bss
 	.balign 16

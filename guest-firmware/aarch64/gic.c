@@ -14,6 +14,8 @@
 #define GICD_ISENABLER   0x0100
 #define GICD_ICENABLER   0x0180
 #define GICD_ISPENDR     0x0200
+#define GICD_ICPENDR     0x0280
+#define GICD_ICACTIVER   0x0380
 #define GICD_IPRIORITYR  0x0400
 #define GICD_ITARGETSR   0x0800 /* version 2 */
 #define GICD_ICFGR       0x0c00
@@ -56,12 +58,10 @@
 static unsigned int version;
 static uint64_t distributor, interface, redistributors, redistributors_bytes;
 
-/* The redistributor of the calling processor; 0: none has its address. */
-static uint64_t own_redistributor(void)
+uint64_t gic_redistributor_of(uint64_t affinity)
 {
-	const uint64_t self = cpu_affinity();
 	/* As TYPER has it: the four fields together. */
-	const uint64_t packed = (self >> 32 << 24) | (self & 0xffffff);
+	const uint64_t packed = (affinity >> 32 << 24) | (affinity & 0xffffff);
 
 	for (uint64_t at = 0; at + GICR_BYTES <= redistributors_bytes; at += GICR_BYTES) {
 		const uint64_t type = mmio_read64(redistributors + at + GICR_TYPER);
@@ -74,9 +74,14 @@ static uint64_t own_redistributor(void)
 	return 0;
 }
 
+uint64_t gic_redistributor(void)
+{
+	return gic_redistributor_of(cpu_affinity());
+}
+
 static uint64_t registers_of(uint32_t interrupt)
 {
-	return version == 3 && interrupt < GIC_SHARED_FIRST ? own_redistributor() + GICR_PRIVATE
+	return version == 3 && interrupt < GIC_SHARED_FIRST ? gic_redistributor() + GICR_PRIVATE
 	                                                    : distributor;
 }
 
@@ -132,7 +137,7 @@ static bool wake_redistributor(uint64_t redistributor)
 
 static bool start_version3(void)
 {
-	const uint64_t redistributor = own_redistributor();
+	const uint64_t redistributor = gic_redistributor();
 
 	if (!redistributor || !wake_redistributor(redistributor))
 		return false;
@@ -176,28 +181,38 @@ static void set_bit(uint64_t registers, uint32_t interrupt)
 	mmio_write32(at, mmio_read32(at) | 1u << interrupt % 32);
 }
 
-static void route_to_self(uint32_t interrupt)
+static void route_to_self(uint32_t interrupt, bool by_edge)
 {
-	const uint64_t configuration = distributor + GICD_ICFGR + interrupt / 16 * 4;
+	const uint64_t at = distributor + GICD_ICFGR + interrupt / 16 * 4;
+	const uint32_t bit = 2u << interrupt % 16 * 2;
 
-	mmio_write32(configuration,
-		mmio_read32(configuration) & ~(2u << interrupt % 16 * 2)); /* by its level */
+	mmio_write32(at, by_edge ? mmio_read32(at) | bit : mmio_read32(at) & ~bit);
 	if (version == 3)
 		mmio_write64(distributor + GICD_IROUTER + 8 * (uint64_t)interrupt, cpu_affinity());
 	else
 		mmio_write8(distributor + GICD_ITARGETSR + interrupt, (uint8_t)gic_self().mask);
 }
 
-void gic_enable(uint32_t interrupt)
+static void enable(uint32_t interrupt, bool by_edge)
 {
 	const uint64_t registers = registers_of(interrupt);
 
 	if (interrupt >= GIC_SHARED_FIRST)
-		route_to_self(interrupt);
+		route_to_self(interrupt, by_edge);
 	if (version == 3)
 		set_bit(registers + GICD_IGROUPR, interrupt);
 	mmio_write8(registers + GICD_IPRIORITYR + interrupt, PRIORITY);
 	mmio_write32(registers + GICD_ISENABLER + interrupt / 32 * 4, 1u << interrupt % 32);
+}
+
+void gic_enable(uint32_t interrupt)
+{
+	enable(interrupt, false);
+}
+
+void gic_enable_edge(uint32_t interrupt)
+{
+	enable(interrupt, true);
 }
 
 void gic_disable(uint32_t interrupt)
@@ -216,6 +231,23 @@ bool gic_is_pending(uint32_t interrupt)
 	return mmio_read32(registers_of(interrupt) + GICD_ISPENDR + interrupt / 32 * 4) >>
 	               interrupt % 32 &
 	       1;
+}
+
+static void silence(uint64_t registers, uint32_t first, uint32_t end)
+{
+	for (uint32_t number = first; number < end; number += 32) {
+		const uint64_t at = registers + number / 32 * 4;
+
+		mmio_write32(at + GICD_ICENABLER, UINT32_MAX);
+		mmio_write32(at + GICD_ICPENDR, UINT32_MAX);
+		mmio_write32(at + GICD_ICACTIVER, UINT32_MAX);
+	}
+}
+
+void gic_silence(void)
+{
+	silence(registers_of(0), 0, GIC_SHARED_FIRST);
+	silence(distributor, GIC_SHARED_FIRST, gic_interrupts());
 }
 
 /* Version 2: the targets of a private interrupt read as the reader, or as none where there is only

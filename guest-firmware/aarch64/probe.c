@@ -7,6 +7,7 @@
 #include "console.h"
 #include "ends.h"
 #include "facts.h"
+#include "flood.h"
 #include "gic.h"
 #include "modes.h"
 #include "uart.h"
@@ -43,13 +44,19 @@ static const struct check checks[] = {
 	{"smp", check_smp},
 	{"psci-errors", check_psci_errors},
 	{"ipi", check_ipi},
+	{"messages", check_messages},
+	{"message-targets", check_message_targets},
+	{"accesses", check_accesses},
 	{"pvpanic", check_pvpanic},
 };
 
 static void run_modes(const char *line)
 {
+	const uint64_t flood_kib = words_number(line, "flood", 0);
 	char echo[16], button[16];
 
+	if (flood_kib)
+		flood(flood_kib, console_write);
 	(void)words_value(line, "echo", echo, sizeof(echo));
 	if (words_has(line, "echo"))
 		mode_echo(!string_equal(echo, "poll"));

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define PSCI_VERSION       0x84000000
+#define PSCI_CPU_OFF       0x84000002
 #define PSCI_SYSTEM_OFF    0x84000008
 #define PSCI_SYSTEM_RESET  0x84000009
 #define PSCI_FEATURES      0x8400000a

@@ -11,6 +11,7 @@
 
 #define STACK_BYTES    4096
 #define RING_INTERRUPT 1
+#define STOP_INTERRUPT 3
 
 static struct {
 	uint64_t affinity; /* as the processor itself says */
@@ -123,4 +124,23 @@ unsigned int smp_ring(void)
 	ring_done = false;
 	gic_send(cpus[1 % started].target, RING_INTERRUPT);
 	return clock_wait_for(&ring_done) ? ring_hops : 0;
+}
+
+static void stop_self(void)
+{
+	(void)psci_call(PSCI_CPU_OFF, 0, 0, 0);
+}
+
+bool smp_stop_others(void)
+{
+	const uint64_t start = clock_count();
+
+	trap_set_handler(STOP_INTERRUPT, stop_self);
+	for (unsigned int i = 1; i < started; i++)
+		gic_send(cpus[i].target, STOP_INTERRUPT);
+	for (unsigned int i = 1; i < started; i++)
+		while (psci_call(PSCI_AFFINITY_INFO, smp_affinity(i), 0, 0) != PSCI_AFFINITY_OFF)
+			if (!clock_has_patience(start))
+				return false;
+	return true;
 }

@@ -23,3 +23,6 @@ uint64_t smp_entry(void);
 
 /* Sends an interrupt round all processors that run; how many hops until it was back, 0: never. */
 unsigned int smp_ring(void);
+
+/* Has all others that run switch themselves off; false: one does not. */
+bool smp_stop_others(void);

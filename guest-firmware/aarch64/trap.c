@@ -19,6 +19,7 @@ static struct {
 	void (*run)(void);
 } handlers[HANDLERS_MAX];
 static size_t handler_count;
+static void (*message_handler)(uint32_t interrupt);
 static bool watching;
 static struct trap_caught caught;
 
@@ -40,13 +41,20 @@ void trap_set_handler(uint32_t interrupt, void (*handler)(void))
 		handler_count++;
 }
 
+void trap_set_message_handler(void (*handler)(uint32_t interrupt))
+{
+	message_handler = handler;
+}
+
 void trap_interrupt(void)
 {
 	const uint32_t acknowledged = gic_acknowledge();
 	const uint32_t interrupt = gic_interrupt(acknowledged);
 
-	if (interrupt >= GIC_SPECIAL)
+	if (interrupt >= GIC_SPECIAL && interrupt < GIC_MESSAGE_FIRST)
 		return;
+	if (interrupt >= GIC_MESSAGE_FIRST && message_handler)
+		message_handler(interrupt);
 	for (size_t i = 0; i < handler_count; i++)
 		if (handlers[i].interrupt == interrupt)
 			handlers[i].run();

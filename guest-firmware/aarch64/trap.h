@@ -16,6 +16,9 @@
  * interrupt follows it. */
 void trap_set_handler(uint32_t interrupt, void (*handler)(void));
 
+/* The same for all interrupts that an interrupt translation service raises. */
+void trap_set_message_handler(void (*handler)(uint32_t interrupt));
+
 /* Between watch and unwatch the first exception is noted and gone on from behind the instruction
  * that raised it, instead of ending the guest. */
 void trap_watch(void);

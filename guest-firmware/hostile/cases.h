@@ -31,12 +31,18 @@ extern const struct hostile_group register_group;   /* registers at every offset
 extern const struct hostile_group request_group;    /* block requests */
 extern const struct hostile_group layout_group;     /* the same request over many descriptors */
 extern const struct hostile_group flight_group;     /* with hundreds of requests in flight */
-extern const struct hostile_group pci_group;        /* configuration space, BARs, MSI-X */
+extern const struct hostile_group pci_group;        /* configuration space, BARs */
+extern const struct hostile_group msix_group;       /* interrupt messages */
 extern const struct hostile_group net_group;        /* frames and commands of a NIC */
 extern const struct hostile_group socket_group;     /* packets of a socket device */
 extern const struct hostile_group share_group;      /* requests of a file system device */
 extern const struct hostile_group share_flow_group; /* more than one of them */
 extern const struct hostile_group other_group;      /* entropy, console, other disks */
+
+/* What else the architecture's board has; and what of it a case needs and this machine has not, or
+ * NULL. */
+extern const struct hostile_group board_group;
+const char *board_part_missing(const struct hostile_case *hostile_case);
 
 /* The first other device of that kind (its queues are up); NULL: none. hostile.c. */
 struct bystander {

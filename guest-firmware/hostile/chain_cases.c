@@ -84,8 +84,8 @@ static const struct hostile_case cases[] = {
 
 	DATA_AT("in-hole", AT_HOLE, 512, 0, EXPECT_REFUSED),
 	DATA_AT("in-ecam", AT_ECAM, 512, 0, EXPECT_REFUSED),
-	DATA_AT("in-lapic", AT_LAPIC, 512, 0, EXPECT_REFUSED),
-	DATA_AT("in-ioapic", AT_IOAPIC, 512, 0, EXPECT_REFUSED),
+	DATA_AT("in-own-interrupts", AT_OWN_INTERRUPTS, 512, 0, EXPECT_REFUSED),
+	DATA_AT("in-shared-interrupts", AT_SHARED_INTERRUPTS, 512, 0, EXPECT_REFUSED),
 	DATA_AT("in-own-registers", AT_DEVICE, 512, 0, EXPECT_REFUSED),
 	DATA_AT("at-ram-end", AT_RAM_END, 512, 0, EXPECT_REFUSED),
 	DATA_AT("across-ram-end", AT_RAM_END, 512, UINT64_MAX - 255, EXPECT_REFUSED),

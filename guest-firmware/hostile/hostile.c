@@ -29,12 +29,14 @@ static const struct hostile_group *const groups[] = {
 	&request_group,
 	&layout_group,
 	&flight_group,
+	&msix_group,
 	&pci_group,
 	&net_group,
 	&socket_group,
 	&share_group,
 	&share_flow_group,
 	&other_group,
+	&board_group,
 };
 
 static struct bystander bystanders[BYSTANDERS_MAX];
@@ -182,6 +184,8 @@ static void run_case(const struct hostile_case *hostile_case, struct virtio *dev
 		.transport = device->transport,
 		.packed = packed};
 
+	if (!missing && (hostile_case->needs & NEED_BOARD_PART))
+		missing = board_part_missing(hostile_case);
 	if (!missing)
 		missing = missing_feature(hostile_case->needs, device, packed);
 	if (missing) {

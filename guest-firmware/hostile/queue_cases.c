@@ -261,7 +261,7 @@ static const struct hostile_case cases[] = {
 	AREA_OF_SPLIT("available-across-ram-end", AREA_DRIVER, AT_RAM_END, UINT64_MAX - 1 - 2),
 	AREA("available-wraps", AREA_DRIVER, AT_TOP, UINT64_MAX - 3),
 	AREA("used-in-hole", AREA_DEVICE, AT_HOLE, 0),
-	AREA("used-in-lapic", AREA_DEVICE, AT_LAPIC, 0),
+	AREA("used-in-own-interrupts", AREA_DEVICE, AT_OWN_INTERRUPTS, 0),
 	AREA("used-at-ram-end", AREA_DEVICE, AT_RAM_END, 0),
 	AREA_OF_SPLIT("used-across-ram-end", AREA_DEVICE, AT_RAM_END, UINT64_MAX - 3),
 	AREA("used-wraps", AREA_DEVICE, AT_TOP, UINT64_MAX - 3),

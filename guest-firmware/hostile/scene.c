@@ -3,12 +3,11 @@
 
 #include "board.h"
 #include "mmio.h"
+#include "places.h"
 
-#define HOLE_ADDRESS   UINT64_C(0xd8000000)
-#define LAPIC_ADDRESS  UINT64_C(0xfee00000)
-#define IOAPIC_ADDRESS UINT64_C(0xfec00000)
-#define PATTERN_STEP   UINT64_C(0x0101010101010101)
-#define WORDS          (BLK_SECTOR_BYTES / 8)
+#define HOLE_ADDRESS UINT64_C(0xd8000000)
+#define PATTERN_STEP UINT64_C(0x0101010101010101)
+#define WORDS        (BLK_SECTOR_BYTES / 8)
 
 struct stage stage;
 
@@ -79,10 +78,10 @@ uint64_t scene_place(const struct scene *scene, enum place place)
 		return scene->ring.areas[place - AT_RING_DESCRIPTOR];
 	case AT_ECAM:
 		return pci_ecam() ? pci_ecam() : HOLE_ADDRESS;
-	case AT_LAPIC:
-		return LAPIC_ADDRESS;
-	case AT_IOAPIC:
-		return IOAPIC_ADDRESS;
+	case AT_OWN_INTERRUPTS:
+		return PLACE_OWN_INTERRUPTS;
+	case AT_SHARED_INTERRUPTS:
+		return PLACE_SHARED_INTERRUPTS;
 	case AT_DEVICE:
 		return virtio_is_pci(scene->device) ? scene->device->common : scene->device->base;
 	case AT_RAM_END:

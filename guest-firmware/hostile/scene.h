@@ -28,6 +28,7 @@
 #define NEED_NET           0x10000
 #define NEED_SOCKET        0x20000
 #define NEED_SHARE         0x40000
+#define NEED_BOARD_PART    0x80000 /* board_part_missing tells */
 
 enum expect {
 	EXPECT_OK,          /* used, status 0 */
@@ -53,8 +54,8 @@ enum place {
 	AT_RING_DEVICE,
 	AT_HOLE, /* neither RAM nor a device */
 	AT_ECAM, /* configuration space; a hole without PCI */
-	AT_LAPIC,
-	AT_IOAPIC,
+	AT_OWN_INTERRUPTS,
+	AT_SHARED_INTERRUPTS,
 	AT_DEVICE,  /* the device's own registers */
 	AT_RAM_END, /* the first address behind RAM */
 	AT_TOP,     /* 2^64 */

@@ -31,13 +31,14 @@ bool board_find_ecam(uint64_t *ret_base, unsigned int *ret_buses);
 uint64_t board_clock(void);
 uint64_t board_clock_hz(void);
 
-/* Interrupt messages (MSI) of the first processor: what to write where, and how many came. */
+/* Interrupt messages (MSI) of the first processor: what a device writes where, and how many came.
+ * requester: the device, as PCI names it. */
 #define BOARD_MESSAGES 4
 struct board_message {
 	uint64_t address;
 	uint32_t data;
 };
-struct board_message board_message(unsigned int index);
+struct board_message board_message(uint16_t requester, unsigned int index);
 unsigned int board_message_count(unsigned int index);
 
 /* Lets pending interrupts in for a moment. */

@@ -154,8 +154,9 @@ uint64_t board_clock_hz(void)
 	return hz;
 }
 
-struct board_message board_message(unsigned int index)
+struct board_message board_message(uint16_t requester, unsigned int index)
 {
+	(void)requester;
 	return (struct board_message){
 		MESSAGE_ADDRESS | (uint64_t)(apic_id() & 0xff) << MESSAGE_ID_SHIFT,
 		VECTOR_MESSAGE + index};

@@ -9,16 +9,12 @@
 #include "cpu.h"
 #include "echo.h"
 #include "ends.h"
+#include "flood.h"
 #include "places.h"
 #include "trap.h"
 #include "uart.h"
 
-#define UART_IRQ            4
-#define FLOOD_LINE_BYTES    64
-#define FLOOD_LINES_PER_KIB (1024 / FLOOD_LINE_BYTES)
-#define FLOOD_LABEL         "flood "
-#define FLOOD_ZERO          "00000000"
-#define FLOOD_FILLER        "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTU"
+#define UART_IRQ 4
 
 /* ACPI 6.5 4.8.3.1 and 4.8.3.2. */
 #define PM1_POWER_BUTTON (1u << 8)
@@ -59,32 +55,14 @@ void mode_echo(bool by_interrupt)
 	console_print("\n%s: echo ended after %u interrupts\n", check_guest_name, interrupts);
 }
 
-static void write_string(const char *bytes, uint64_t length)
+static void write_string(const char *bytes, size_t length)
 {
 	__asm__ volatile("rep outsb" : "+S"(bytes), "+c"(length) : "d"(PLACE_UART) : "memory");
 }
 
-/* Counting in the text itself keeps the guest out of the way of what is measured. */
-static void increment(char *digits, unsigned int count)
-{
-	while (count-- > 0 && digits[count]++ == '9')
-		digits[count] = '0';
-}
-
 void mode_flood(uint64_t kib, bool by_string)
 {
-	static char line[] = FLOOD_LABEL FLOOD_ZERO " " FLOOD_FILLER "\n";
-	uint64_t lines = kib * FLOOD_LINES_PER_KIB;
-
-	_Static_assert(sizeof(line) - 1 == FLOOD_LINE_BYTES, "a flood line");
-	for (uint64_t i = 0; i < lines; i++) {
-		if (by_string)
-			write_string(line, FLOOD_LINE_BYTES);
-		else
-			console_write(line, FLOOD_LINE_BYTES);
-		increment(line + sizeof(FLOOD_LABEL) - 1, sizeof(FLOOD_ZERO) - 1);
-	}
-	console_print("%s: flooded %lu bytes\n", check_guest_name, lines * FLOOD_LINE_BYTES);
+	flood(kib, by_string ? write_string : console_write);
 }
 
 static void on_sci(void)

@@ -11,3 +11,7 @@
 #define PLACE_VIRTIO_MMIO_SLOTS  32
 
 #define PLACE_UART 0x3f8
+
+/* Interrupt controllers: a processor's own, and the one that is there for all. */
+#define PLACE_OWN_INTERRUPTS    UINT64_C(0xfee00000)
+#define PLACE_SHARED_INTERRUPTS UINT64_C(0xfec00000)

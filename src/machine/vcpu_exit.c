@@ -58,22 +58,23 @@ static void handle_mmio(const struct vcpu *vcpu)
 			run->mmio.len, run->mmio.data);
 }
 
-static void handle_system_event(const struct vcpu *vcpu)
+/* False: nothing that Hull has asked KVM to tell. */
+static bool handle_system_event(const struct vcpu *vcpu)
 {
 	const struct guest_end_sink *sink = &vcpu->group->environment.guest_end;
 
 	switch (vcpu->run->system_event.type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
 		guest_end_report(sink, GUEST_END_POWER_OFF, 0);
-		break;
+		return true;
 	case KVM_SYSTEM_EVENT_RESET:
 		guest_end_report(sink, GUEST_END_RESET, (uint32_t)vcpu->run->system_event.flags);
-		break;
+		return true;
 	case KVM_SYSTEM_EVENT_CRASH:
 		guest_end_report(sink, GUEST_END_PANIC, 0);
-		break;
+		return true;
 	default:
-		break;
+		return false;
 	}
 }
 
@@ -114,6 +115,14 @@ static void describe_failure(struct vcpu *vcpu, int error)
 			(uint64_t)run->fail_entry.hardware_entry_failure_reason);
 	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
 		describe_internal_error(run, text);
+	else if (run->exit_reason == KVM_EXIT_ARM_NISV)
+		text_addf(text,
+			"an access to a device, at 0x%" PRIx64
+			", by an instruction that KVM cannot emulate",
+			(uint64_t)run->arm_nisv.fault_ipa);
+	else if (run->exit_reason == KVM_EXIT_SYSTEM_EVENT)
+		text_addf(text, "KVM reports a system event of type %u, which Hull does not know",
+			run->system_event.type);
 	else
 		text_addf(text, "KVM left the guest for reason %u, which Hull does not know",
 			run->exit_reason);
@@ -142,8 +151,11 @@ bool vcpu_exit_run_once(struct vcpu *vcpu, enum vcpu_end *ret_end)
 		handle_mmio(vcpu);
 		return true;
 	case KVM_EXIT_SYSTEM_EVENT:
-		handle_system_event(vcpu);
-		return true;
+		if (handle_system_event(vcpu))
+			return true;
+		describe_failure(vcpu, 0);
+		*ret_end = VCPU_END_KVM_FAILURE;
+		return false;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_SET_TPR:

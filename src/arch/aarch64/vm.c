@@ -83,6 +83,15 @@ int arch_cpu_features_check(const char *words, struct err *err)
 	return vcpu_features(-1, words, &features, err);
 }
 
+/* Loads and stores of more than one register, or that change another, leave a processor without a
+ * word of what they are. Unless asked to tell where they went, KVM_RUN just fails. */
+static void ask_for_undecoded_accesses(int vm_fd)
+{
+	const struct kvm_enable_cap cap = {.cap = KVM_CAP_ARM_NISV_TO_USER};
+
+	(void)ioctl(vm_fd, KVM_ENABLE_CAP, &cap); /* without it: another sentence, the same end */
+}
+
 int arch_vm_create(int kvm_fd, int vm_fd, const struct arch_vm_options *options,
 	struct arch_vm **ret_arch, struct err *err)
 {
@@ -99,6 +108,7 @@ int arch_vm_create(int kvm_fd, int vm_fd, const struct arch_vm_options *options,
 	};
 	r = arch->vcpus ? vcpu_features(kvm_fd, options->cpu_features, &arch->features, err)
 	                : err_set_errno(err, ENOMEM, "%u vCPUs", options->cpu_count);
+	ask_for_undecoded_accesses(vm_fd);
 	if (r == 0)
 		r = gic_create(vm_fd, options->cpu_count, &arch->gic, err);
 	if (r < 0) {
