@@ -24,8 +24,8 @@ struct kernel_module {
 };
 
 /* Where a kernel's modules are: by the version that a bzImage has in its header, or else by that in
- * the file's name (vmlinuz-VERSION), next to it as packages and installations have them, then in
- * /lib/modules. kernel: opened and unpacked. *ret_directory is the caller's; NULL: nowhere. */
+ * the file's name (vmlinuz-VERSION), or else by that in its banner, next to it as packages and
+ * installations have them, then in /lib/modules. kernel: opened and unpacked. *ret_directory is the caller's; NULL: nowhere. */
 must_check int kernel_modules_find(
 	const struct image *kernel, const char *kernel_path, char **ret_directory, struct err *err);
 
