@@ -53,9 +53,9 @@ class Target:
 
 TARGETS = {target.name: target for target in (
     Target("x86_64", "amd64", ("x86_64", "x86_64"),
-           {"MMIO_DEVICE": "LNRO0005", "LINES_OF_MANY": "[1-4]"}),
+           {"MMIO_DEVICE": "LNRO0005", "LINES_OF_MANY": "[1-4]", "KERNEL_AS_ROOT": "boot.sector"}),
     Target("aarch64", "arm64", ("aarch64", "aarch64-gicv2"),
-           {"MMIO_DEVICE": "virtio_mmio", "LINES_OF_MANY": "0"}),
+           {"MMIO_DEVICE": "virtio_mmio", "LINES_OF_MANY": "0", "KERNEL_AS_ROOT": "none.of.ext2"}),
 )}
 NATIVE = TARGETS[os.uname().machine]
 
