@@ -94,6 +94,20 @@ class Lists:
             raise FetchError(f"apt-get left {len(found)} packages where one was asked for")
         return found[0]
 
+    def download_with_dependencies(self, packages, directory):
+        """As for a system on which nothing is installed. Returns the files, sorted."""
+        directory = Path(directory)
+        (directory / "partial").mkdir()
+        (directory / "status").touch()
+        settings = {"APT::Architecture": self.architecture, "APT::Install-Recommends": "false",
+                    "Debug::NoLocking": "true", "Dir::Cache::archives": directory,
+                    "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "",
+                    "Dir::State::status": directory / "status"}
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        _run(["apt-get", *self._options, *options, "-q", "-y", "--download-only", "install",
+              *packages])
+        return sorted(directory.glob("*.deb"))
+
 
 def with_lists(architecture, action):
     """Calls action(lists) with the system's lists and, when they do not serve, fresh ones."""
@@ -113,6 +127,16 @@ def unpack(lists, package, directory):
         file = lists.download(package, download)
         _run(["dpkg-deb", "-x", str(file), str(directory)])
         return file.name
+
+
+def unpack_with_dependencies(lists, packages, directory):
+    """The same for packages and all that they depend on. No script of theirs is run. Returns the
+    files' names."""
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".download-") as download:
+        files = lists.download_with_dependencies(packages, download)
+        for file in files:
+            _run(["dpkg-deb", "-x", str(file), str(directory)])
+        return [file.name for file in files]
 
 
 @contextmanager

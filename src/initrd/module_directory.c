@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 #define HEADER_MAGIC          "HdrS"
 #define KERNEL_VERSION_OFFSET 0x20e
 #define KERNEL_VERSION_BASE   0x200
+#define BANNER                "Linux version " /* init/version.c, in an image that is not packed */
+#define VERSION_CHARACTERS    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-._~"
 #define VERSION_BYTES         128
 
 /* "6.1.0-48-cloud-amd64 (debian-kernel@...) #1 SMP": the first word. */
@@ -36,6 +39,32 @@ static bool version_in_header(const struct image *kernel, char version[VERSION_B
 	version[length] = '\0';
 	version[strcspn(version, " ")] = '\0';
 	return *version && !strchr(version, '/');
+}
+
+/* "Linux version 6.1.0-48-cloud-arm64 (debian-kernel@...": the word behind it. */
+static bool version_in_banner(const struct image *kernel, char version[VERSION_BYTES])
+{
+	const size_t bytes = (size_t)kernel->size_bytes;
+	char *image = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, kernel->fd, 0);
+	const char *at = image;
+	bool found = false;
+
+	if (image == MAP_FAILED)
+		return false;
+	while (!found &&
+		(at = memmem(at, (size_t)(image + bytes - at), BANNER, sizeof(BANNER) - 1))) {
+		size_t length = (size_t)(image + bytes - (at += sizeof(BANNER) - 1));
+
+		if (length > VERSION_BYTES - 1)
+			length = VERSION_BYTES - 1;
+		memcpy(version, at, length);
+		version[length] = '\0';
+		length = strspn(version, VERSION_CHARACTERS);
+		found = length && version[length] == ' ';
+		version[length] = '\0';
+	}
+	(void)munmap(image, bytes);
+	return found;
 }
 
 static bool version_in_name(const char *path, char version[VERSION_BYTES])
@@ -89,11 +118,17 @@ int kernel_modules_find(
 	const char *parent = slash ? kernel_path : ".";
 	int length = slash ? (int)(slash - kernel_path) : 1;
 	char version[VERSION_BYTES];
+	bool found;
 
 	*ret_directory = NULL;
-	if (!version_in_header(kernel, version) && !version_in_name(kernel_path, version))
-		return 0;
-	if (!try_places(parent, length, version, &directory))
+	if (version_in_header(kernel, version))
+		found = try_places(parent, length, version, &directory);
+	else
+		found = (version_in_name(kernel_path, version) &&
+				try_places(parent, length, version, &directory)) ||
+		        (version_in_banner(kernel, version) &&
+				try_places(parent, length, version, &directory));
+	if (!found)
 		return directory.failed ? err_set(err, ENOMEM, "out of memory") : 0;
 	*ret_directory = text_take(&directory);
 	return *ret_directory ? 0 : err_set(err, ENOMEM, "out of memory");

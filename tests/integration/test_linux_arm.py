@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import ROOT, Suite, fetched, kernel_modules, put_modules, run  # noqa: E402
+from harness import ROOT, TARGETS, Suite, fetched, kernel_modules, put_modules, run  # noqa: E402
 
 KEY_MODULES = ("gpio_keys", "evdev")
 CASE_SECONDS = 500  # of one or two minutes
@@ -273,8 +273,9 @@ def prepare(files, firmware):
 
 
 def main(hull, firmware, virtq_threads, *wanted):
-    return Suite(hull, CASES, HALF, wanted, [virtq_threads], libraries=("libslirp.so.0",), case_seconds=CASE_SECONDS,
-                 hosts=("aarch64", "aarch64-gicv2")).run(lambda files, _: prepare(files, firmware))
+    return Suite(hull, CASES, HALF, wanted, [virtq_threads],
+                 libraries=("libslirp.so.0",), case_seconds=CASE_SECONDS,
+                 target=TARGETS["aarch64"]).run(lambda files, _: prepare(files, firmware))
 
 
 if __name__ == "__main__":

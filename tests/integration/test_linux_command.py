@@ -3,8 +3,9 @@
 that end in the midst of it.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, the program vsock_tool, libhull, the example boot_test, the programs serve_tool and default_signals,
-then names of cases (all of them by default). HULL_TEST_VMS: how many VMs run at once.
+argv: --arch NAME for another architecture than this machine's, the hull program, the program vsock_tool,
+libhull, the example boot_test, the programs serve_tool and default_signals, then names of cases (all
+of them by default). HULL_TEST_VMS: how many VMs run at once.
 """
 
 import os
@@ -15,14 +16,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import ROOT, Suite, fetched, put_modules, run  # noqa: E402
+from harness import NATIVE, ROOT, Suite, fetched, put_modules, run, take_target  # noqa: E402
 from readme import example  # noqa: E402
+from root import make_tree  # noqa: E402
 
 HOST_PROGRAMS = ("script", "e2fsck")
 VMS = int(os.environ.get("HULL_TEST_VMS", "6"))  # 20 take an emulated host ten minutes
 CASE_SECONDS = max(300, 60 * VMS)  # of a minute or two
 HALF = 6
-PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 CASES = {
     "statuses": """
@@ -156,7 +157,7 @@ sh -c 'echo $$ >'$scratch'/pid; exec "$@"' sh $FILES/default_signals "$HULL" run
 	>$out 2>$errors </dev/null
 [ $? = 7 ] && [ "$(tail -n 1 $out)" = caught ] || report "SIGINT did not reach the command"
 mkdir $scratch/none
-command 117 --root $FILES/kernel -- true; said 'boot sector'
+command 117 --root $FILES/kernel -- true; said $KERNEL_AS_ROOT
 command 117 --root $ROOT --modules $scratch/none -- true; said 'neither modules nor'
 command 117 --root $ROOT --modules $scratch/missing -- true; said 'No such file'
 """,
@@ -317,49 +318,35 @@ printed "boot.sh: the kernel boots"
 }
 
 
-def program(name):
-    found = shutil.which(name, path=PATH)
-    if not found:
-        sys.exit(f"there is no {name}: scripts/install-dependencies has it")
-    return found
-
-
-def make_root(image, scratch, vsock_tool):
+def make_root(image, scratch, target, vsock_tool):
     tree = scratch / "root"
-    for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
-                      "tmp", "run", "scratch", "mnt"):
-        (tree / directory).mkdir(parents=True)
-    busybox = program("busybox")
-    shutil.copy(busybox, tree / "bin/busybox")
+    make_tree(tree, target, ("scratch", "mnt"))
     shutil.copy(vsock_tool, tree / "bin")
-    for applet in run(busybox, "--list").split():
-        if applet != "busybox":
-            (tree / "bin" / applet).symlink_to("busybox")
-    (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     script = tree / "usr/bin/no-interpreter"
     script.write_text("exit 3\n")
     script.chmod(0o755)
-    run(program("mke2fs"), "-q", "-F", "-t", "ext4", "-d", tree, image, "32M")
+    run(NATIVE.program("mke2fs"), "-q", "-F", "-t", "ext4", "-d", tree, image, "32M")
     shutil.rmtree(tree)
 
 
-def prepare(files, disks, vsock_tool, library, *programs):
-    found = fetched("6.1-cloud")
+def prepare(files, disks, target, vsock_tool, library, *programs):
+    found = fetched("6.1-cloud", target.debian)
     shutil.copy(found["kernel"], files / "kernel")
     put_modules(found["modules"], files / "modules")
     (files / "version").write_text(Path(found["modules"]).name)
     for path in (vsock_tool, *programs, ROOT / "examples/boot.sh"):
         shutil.copy(path, files)
     shutil.copy(library, files / "libhull.so.0")
-    make_root(disks / "command-root", files, vsock_tool)
+    make_root(disks / "command-root", files, target, vsock_tool)
 
 
-def main(hull, vsock_tool, library, example, serve_tool, default_signals, *wanted):
-    programs = [program(name) for name in HOST_PROGRAMS]
-    return Suite(hull, CASES, HALF, wanted, programs, ("ext4",), ("libcmocka.so.0",),
-                 case_seconds=CASE_SECONDS).run(
-        lambda files, disks: prepare(files, disks, vsock_tool, library, example,
-                                     serve_tool, default_signals))
+def main(*arguments):
+    target, (hull, vsock_tool, library, *rest) = take_target(arguments)
+    programs, wanted = rest[:3], rest[3:]
+    host_programs = [target.program(name) for name in HOST_PROGRAMS]
+    return Suite(hull, CASES, HALF, wanted, host_programs, ("ext4",), ("libcmocka.so.0",),
+                 case_seconds=CASE_SECONDS, target=target).run(
+        lambda files, disks: prepare(files, disks, target, vsock_tool, library, *programs))
 
 
 if __name__ == "__main__":

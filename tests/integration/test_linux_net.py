@@ -277,7 +277,7 @@ def prepare(files, _disks):
 
 
 def main(hull, link_tool, *wanted):
-    if cannot_make_networks({*GUEST_PROGRAMS, *HOST_PROGRAMS}, path=PATH):
+    if cannot_make_networks({*GUEST_PROGRAMS, *HOST_PROGRAMS}):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]

@@ -119,7 +119,7 @@ expect lost; expect alive 1
 
 
 def main(hull, *wanted):
-    if cannot_make_networks(HOST_PROGRAMS, HOST_LIBRARIES, PATH):
+    if cannot_make_networks(HOST_PROGRAMS, HOST_LIBRARIES):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
     programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]

@@ -22,6 +22,9 @@ BANNED_CALLS = {
 EXIT_ALLOWED = re.compile(r"^(src/cli/main\.c|src/devices/backend/terminal_guardian\.c|guest-firmware/|tests/|bench/)")
 KVM_ALLOWED = re.compile(r"^(src/core/kvm\.c|src/arch/|src/machine/(msi|vm|vcpu|vcpu_exit)\.[ch]|"
                          r"tests/|bench/)")
+# Only here may the compiler be asked for whom it compiles: elsewhere meson picks the file.
+ARCHITECTURE = re.compile(r"\b__(x86_64|amd64|i386|aarch64|AARCH64EL|arm|riscv)(__)?\b")
+ARCHITECTURE_ALLOWED = re.compile(r"^(src/arch/|guest-firmware/)")
 # What only these may say: pointers into guest RAM, from the span to the copy or the kernel.
 GUEST_POINTERS = (
     (re.compile(r"\bgmem_span\b|(?:->|\.)spans\b"),
@@ -59,6 +62,8 @@ def findings(path, text):
             for pattern, allowed, what in GUEST_POINTERS:
                 if pattern.search(line) and not allowed.match(path):
                     yield number, what
+        if ARCHITECTURE.search(line) and not ARCHITECTURE_ALLOWED.match(path):
+            yield number, "a condition on the architecture outside arch and guest-firmware"
         if re.search(r"//", line):
             yield number, "use /* */ comments"
         if re.search(r"__attribute__\(\((constructor|destructor)", line):

@@ -19,6 +19,7 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS / "lib"))
 
+import executables  # noqa: E402
 import kernel_modules  # noqa: E402
 
 ELF = b"\x7fELF" + os.urandom(100_000) + bytes(400_000)
@@ -234,6 +235,81 @@ echo "image of $last" >"$file"
                 self.assertIn(message, result.stderr)
                 self.assertEqual(list((self.scratch / "cache").rglob("*.img")), [])
         self.assertEqual(self.make("--size", "big").returncode, 2)
+
+
+class SharedLibrariesTest(WithScratch):
+    PROGRAM = sys.executable
+
+    def test_in_a_tree(self):
+        """Of an unpacked system, what its headers say is what ldd finds of the installed one."""
+        installed = executables.shared_libraries(self.PROGRAM)
+        triplet = executables.triplet_of(self.PROGRAM)
+        for directory in ("usr/bin", "lib", f"lib/{triplet}", f"usr/lib/{triplet}"):
+            (self.scratch / directory).mkdir(parents=True, exist_ok=True)
+        program = self.scratch / "usr/bin/program"
+        shutil.copy(self.PROGRAM, program)
+        for number, (place, file) in enumerate(sorted(installed.items())):
+            directory = f"{'usr/' if number % 2 else ''}lib/{triplet}"
+            shutil.copy(file, self.scratch / directory / Path(place).name)
+        found = executables.shared_libraries(program, self.scratch)
+        self.assertEqual(sorted(Path(place).name for place in found),
+                         sorted(Path(place).name for place in installed))
+        for place, file in found.items():
+            self.assertTrue(place.startswith("/lib"), place)
+            self.assertTrue(Path(file).is_relative_to(self.scratch), file)
+            if "/libc.so" in file:
+                os.unlink(file)
+        with self.assertRaises(executables.MissingLibrary) as raised:
+            executables.shared_libraries(program, self.scratch)
+        self.assertIn("needs libc.so", str(raised.exception))
+
+    def test_what_needs_none(self):
+        self.assertEqual(executables.shared_libraries(__file__), {})
+
+
+class FetchProgramsTest(WithScratch):
+    """With stand-ins for apt and dpkg."""
+
+    APT_GET = """
+for word; do
+    case $word in
+    update) exit 0 ;;
+    Dir::Cache::archives=*) archives=${word#*=} ;;
+    esac
+done
+[ "$archives" ] || exit 100
+echo "$*" >"$WORDS"
+touch "$archives/one.deb" "$archives/two.deb"
+"""
+    DPKG_DEB = 'mkdir -p "$3/usr/bin" && echo "$2" >"$3/usr/bin/${2##*/}"'
+
+    def fetch(self, *arguments, **programs):
+        tools = self.scratch / "tools"
+        tools.mkdir(exist_ok=True)
+        for name, text in {"apt-get": self.APT_GET, "dpkg-deb": self.DPKG_DEB, **programs}.items():
+            (tools / name).write_text(f"#!/bin/sh\n{text}")
+            (tools / name).chmod(0o755)
+        return subprocess.run(
+            [SCRIPTS / "fetch-programs", *arguments], capture_output=True, text=True, timeout=60,
+            check=False, env={**os.environ, "HULL_CACHE": str(self.scratch / "cache"),
+                              "WORDS": str(self.scratch / "words"),
+                              "PATH": f"{tools}:{os.environ['PATH']}"})
+
+    def test_it_is_fetched_once(self):
+        result = self.fetch("--arch", "other")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        tree = Path(result.stdout.strip())
+        self.assertTrue(tree.is_relative_to(self.scratch / "cache"))
+        self.assertEqual(sorted(path.name for path in (tree / "usr/bin").iterdir()),
+                         ["one.deb", "two.deb"])
+        self.assertIn("APT::Architecture=other", (self.scratch / "words").read_text())
+        again = self.fetch("--arch", "other", **{"apt-get": "exit 1"})
+        self.assertEqual((again.returncode, again.stdout), (0, result.stdout))
+        # What fails leaves what there was.
+        failed = self.fetch("--arch", "other", "--update", **{"dpkg-deb": "exit 1"})
+        self.assertEqual(failed.returncode, 1)
+        self.assertTrue(failed.stderr.startswith("fetch-programs: dpkg-deb: "), failed.stderr)
+        self.assertTrue((tree / "usr/bin/two.deb").exists())
 
 
 class KernelModulesTest(WithScratch):

@@ -219,6 +219,69 @@ static void damaged_files_say_nothing(void **state)
 	}
 }
 
+/* A kernel of this name and content in the directory "boot" beside "lib"; version: of the modules
+ * that are to be found, NULL: none are. */
+static void assert_found(const char *name, const char *content, size_t length, const char *version)
+{
+	char path[192];
+	char expected[256];
+	char file[96];
+	char *found = NULL;
+	struct image kernel = {.size_bytes = length};
+
+	(void)snprintf(file, sizeof(file), "boot/%s", name);
+	write_file(file, content, length);
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, file);
+	(void)snprintf(expected, sizeof(expected), "%s/boot/../lib/modules/%s", directory,
+		version ? version : "");
+	kernel.fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(kernel.fd >= 0);
+	assert_int_equal(kernel_modules_find(&kernel, path, &found, NULL), 0);
+	if (version)
+		assert_string_equal(found, expected);
+	else
+		assert_null(found);
+	free(found);
+	(void)close(kernel.fd);
+}
+
+static void make_directory(const char *name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void a_version_leads_to_modules(void **state)
+{
+	static const char banner[] = "kernel\0Linux version \0Linux version %s (\0"
+				     "Linux version 9.1-arm64 (root@host) (gcc)";
+	static const char elsewhere[] = "Linux version ../../lib/modules/9.1-arm64 (root@host)";
+	const size_t end_of_version = sizeof(banner) - sizeof(" (root@host) (gcc)");
+	char header[1024] = {0};
+
+	(void)state;
+	make_directory("boot");
+	make_directory("lib");
+	make_directory("lib/modules");
+	make_directory("lib/modules/9.1-arm64");
+	make_directory("lib/modules/9.2");
+	assert_found("vmlinuz-9.2", "x", 1, "9.2");
+	assert_found("vmlinuz", "x", 1, NULL);
+	assert_found("vmlinuz", banner, sizeof(banner) - 1, "9.1-arm64");
+	assert_found("vmlinuz-own", banner, sizeof(banner) - 1, "9.1-arm64");
+	assert_found("vmlinuz", elsewhere, sizeof(elsewhere) - 1, NULL);
+	for (size_t length = 1; length <= end_of_version; length++)
+		assert_found("vmlinuz", banner, length, NULL);
+	memcpy(header + 0x202, "HdrS", 4);
+	header[0x20f] = 1;
+	(void)strcpy(header + 0x300, "9.2 (root@host) #1 SMP");
+	assert_found("vmlinuz-9.1-arm64", header, sizeof(header), "9.2");
+	(void)strcpy(header + 0x300, "9.3 (root@host) #1 SMP");
+	assert_found("vmlinuz-9.1-arm64", header, sizeof(header), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_long_chain_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_missing_is_named, begin, end),
 		cmocka_unit_test(damaged_files_say_nothing),
+		cmocka_unit_test_setup_teardown(a_version_leads_to_modules, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts" / "lib"))
 
 import cpio  # noqa: E402
 import executables  # noqa: E402
+import programs  # noqa: E402
 
 from .failure import FILES_LOST, NOT_PREPARED, HostFailure  # noqa: E402
 
@@ -82,20 +83,23 @@ def _owned_by_root(member):
     return member
 
 
-def put_disk(path, puts, programs):
+def put_disk(path, puts, put_programs):
     """Packs files (local, remote) and programs (local, remote) with the libraries they need."""
     files = [(Path(local), remote_path(remote)) for local, remote in puts]
-    for local, remote in programs:
+    libraries = {}  # of several with the same place in the host the first program's counts
+    for local, remote in put_programs:
         resolved = shutil.which(local)
         if not resolved:
             raise HostFailure(NOT_PREPARED, f"there is no program '{local}'")
         remote = remote or f"/usr/local/bin/{os.path.basename(local)}"
         files.append((Path(resolved).resolve(), remote_path(remote)))
         try:
-            libraries = executables.shared_libraries(resolved)
+            libraries = {**programs.shared_libraries(resolved), **libraries}
         except executables.MissingLibrary as error:
             raise HostFailure(NOT_PREPARED, str(error)) from None
-        files += [(Path(library).resolve(), remote_path(library)) for library in libraries]
+    places = {remote for _, remote in files}
+    files += [(Path(library).resolve(), remote_path(place)) for place, library in libraries.items()
+              if remote_path(place) not in places]
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
         for local, remote in dict.fromkeys(files):
             # One who names a link means the file; links inside of a directory are kept.

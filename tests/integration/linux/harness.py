@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,18 +27,49 @@ COMMAND_MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/
                    "drivers/net/net_failover.ko", "net/core/failover.ko")
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
-import executables  # noqa: E402
 import kernel_modules  # noqa: E402
+import programs  # noqa: E402
 
-NATIVE = os.uname().machine
-# As emulated-host calls a host: Debian's name of its architecture, and where its libraries are.
-FOREIGN = {"aarch64": ("arm64", "/lib/aarch64-linux-gnu"),
-           "aarch64-gicv2": ("arm64", "/lib/aarch64-linux-gnu")}
+
+@dataclass(frozen=True)
+class Target:
+    """What hull and its guests are to run on."""
+
+    name: str  # as the kernel calls it
+    debian: str  # as Debian does
+    hosts: tuple  # as emulated-host calls the two that are emulated
+    words: dict  # the cases' variables for what guests call the same things there
+
+    @property
+    def is_native(self):
+        return self.name == os.uname().machine
+
+    def program(self, name):
+        found = programs.find(name, self.debian)
+        if not found:
+            sys.exit(f"there is no {name}: scripts/install-dependencies has it")
+        return found
+
+
+TARGETS = {target.name: target for target in (
+    Target("x86_64", "amd64", ("x86_64", "x86_64"),
+           {"MMIO_DEVICE": "LNRO0005", "LINES_OF_MANY": "[1-4]", "KERNEL_AS_ROOT": "boot.sector"}),
+    Target("aarch64", "arm64", ("aarch64", "aarch64-gicv2"),
+           {"MMIO_DEVICE": "virtio_mmio", "LINES_OF_MANY": "0", "KERNEL_AS_ROOT": "none.of.ext2"}),
+)}
+NATIVE = TARGETS[os.uname().machine]
 
 
 def run(*command, **options):
     return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE,
                           text=True, **options).stdout.strip()
+
+
+def take_target(arguments):
+    """(target, the other arguments): "--arch NAME" may come before them."""
+    if list(arguments[:1]) == ["--arch"]:
+        return TARGETS[arguments[1]], arguments[2:]
+    return NATIVE, arguments
 
 
 def fetched(flavour, debian_architecture=None):
@@ -59,74 +91,69 @@ def put_modules(source, target):
     shutil.copy(Path(source) / "modules.builtin", target)
 
 
-def put_guest(files, init, modules, *options):
+def put_guest(files, init, modules, *options, target=NATIVE):
     """A kernel and an initrd with these modules and what depends on them into the directory files;
     more options are those of make-initrd."""
-    found = fetched("6.1-cloud")
+    found = fetched("6.1-cloud", target.debian)
     shutil.copy(found["kernel"], files / "kernel")
     with tempfile.TemporaryDirectory() as directory:
         needed = kernel_modules.Modules(found["modules"]).with_dependencies(modules)
         for index, (name, content) in enumerate(needed):
             (Path(directory) / f"{index:02}-{name}").write_bytes(content)
-        run(ROOT / "scripts/make-initrd", "--init", init, "--add", f"{directory}:/modules",
-            *options, files / "initrd")
+        run(ROOT / "scripts/make-initrd", "--arch", target.debian, "--init", init,
+            "--add", f"{directory}:/modules", *options, files / "initrd")
 
 
 def hardware_kvm():
     """Is there a KVM here that runs distribution kernels?"""
-    if NATIVE == "aarch64":
+    if NATIVE.name == "aarch64":
         return os.access("/dev/kvm", os.R_OK | os.W_OK)
     flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.M)
     return (os.access("/dev/kvm", os.R_OK | os.W_OK) and flags
             and bool({"vmx", "svm"} & set(flags.group(1).split())))
 
 
-def cannot_make_networks(programs, libraries=(), path=None):
+def runs_here(target):
+    return target.is_native and hardware_kvm()
+
+
+def cannot_make_networks(names, libraries=(), target=NATIVE):
     """Says what is missing for cases that make interfaces; True: they are to be skipped."""
-    missing = {program for program in programs if not shutil.which(program, path=path)}
-    missing |= {name for name in libraries if not library(name)}
+    missing = {name for name in names if not programs.find(name, target.debian)}
+    missing |= {name for name in libraries if not programs.library(name, target.debian)}
     if missing:
         print(f"SKIP: no {' '.join(sorted(missing))} (see scripts/install-dependencies)")
-    elif hardware_kvm() and os.geteuid() != 0:
+    elif runs_here(target) and os.geteuid() != 0:
         print("SKIP: making interfaces needs root")
         return True
     return bool(missing)
 
 
-def library(name, host=NATIVE):
-    """Where the loader of a host finds a library; None: it is not installed."""
-    if host in FOREIGN and host != NATIVE:
-        path = Path(FOREIGN[host][1]) / name
-        return str(path) if path.exists() else None
-    found = re.search(rf"^\s*{re.escape(name)} .*=> (\S+)", run("/sbin/ldconfig", "-p"), re.M)
-    return found and found.group(1)
-
-
 def with_needed(libraries):
-    """The paths of the libraries and of those that they need, but for libc, which hull needs, too."""
-    paths = {}
-    for path in libraries:
-        paths[path] = None
-        for needed in executables.shared_libraries(path):
-            if not re.search(r"/(libc|ld-linux[^/]*)\.so", needed):
-                paths[needed] = None
-    return list(paths)
+    """{place: file} of (place, file) pairs of libraries and of what they need, but for libc, which
+    hull needs, too."""
+    found = dict(libraries)
+    for _, file in libraries:
+        for place, needed in programs.shared_libraries(file).items():
+            if not re.search(r"/(libc|ld-linux[^/]*)\.so", place):
+                found[place] = needed
+    return found
 
 
 class Suite:
     """cases: {name: shell text}; the first `half` of them run in one emulated host, the others in a
-    second one at the same time. programs: more programs that the cases run on the host;
-    modules: more of its kernel, where it is emulated; libraries: sonames of what hull opens by
-    itself; case_seconds: the limit of a case; hosts: of what kind the two emulated hosts are."""
+    second one at the same time. host_programs: paths of more programs that the cases run on the
+    host; modules: more of its kernel, where it is emulated; libraries: sonames of what hull opens
+    by itself; case_seconds: the limit of a case."""
 
-    def __init__(self, hull, cases, half, wanted=(), programs=(), modules=(), libraries=(),
-                 case_seconds=CASE_SECONDS, hosts=(NATIVE, NATIVE)):
-        self._hosts = hosts
+    def __init__(self, hull, cases, half, wanted=(), host_programs=(), modules=(), libraries=(),
+                 case_seconds=CASE_SECONDS, target=NATIVE):
+        self._target = target
         self._hull = hull
         self._case_seconds = case_seconds
         self._first_half = list(cases)[:half]
-        self._qemu = shutil.which("qemu-system-x86_64") or ""
-        self._programs = programs
+        self._qemu = (target.is_native and shutil.which("qemu-system-x86_64")) or ""
+        self._programs = host_programs
         self._modules = modules
         self._libraries = ("libz.so.1", *libraries)  # libz: when a kernel is packed
         self._cases = {}
@@ -151,17 +178,18 @@ class Suite:
             except subprocess.CalledProcessError as error:
                 print(f"SKIP: {error}")
                 return 77
-            if hardware_kvm() and self._hosts[0] == NATIVE:
+            if runs_here(self._target):
                 return self._run_here(scratch, files, disks)
             return self._run_emulated(scratch, files, disks)
 
     def _write(self, directory, hull, files, disks, qemu):
         directory.mkdir()
+        words = " ".join(f"{name}={value}" for name, value in self._target.words.items())
         for script in HERE.glob("*.sh"):
             shutil.copy(script, directory)
         for name, body in self._cases.items():
             (directory / name).write_text(f"HULL={hull} FILES={files} DISKS={disks} QEMU={qemu}\n"
-                                          f". $(dirname $0)/case.sh\n{body}")
+                                          f"{words}\n. $(dirname $0)/case.sh\n{body}")
 
     def _run_here(self, scratch, files, disks):
         for disk in disks.iterdir():
@@ -186,7 +214,7 @@ class Suite:
                     f"/usr/local/bin/{Path(self._qemu).name}")
         first = [name for name in self._cases if name in self._first_half]
         second = [name for name in self._cases if name not in self._first_half]
-        halves = [(host, half) for host, half in zip(self._hosts, (first, second)) if half]
+        halves = [(host, half) for host, half in zip(self._target.hosts, (first, second)) if half]
         status = 0
         with ThreadPoolExecutor(len(halves)) as pool:
             runs = [pool.submit(self._run_half, host, half, scratch / f"host{index}",
@@ -225,8 +253,9 @@ class Suite:
             command += ["--module", module]
         for disk in disks.iterdir():
             command += ["--disk", f"{disk.name}:{disk}"]
-        for path in with_needed(found for name in self._libraries if (found := library(name, host))):
-            command += ["--put", f"{Path(path).resolve()}:{path}"]
+        libraries = [programs.library(name, self._target.debian) for name in self._libraries]
+        for place, file in with_needed([found for found in libraries if found]).items():
+            command += ["--put", f"{Path(file).resolve()}:{place}"]
         if any("$QEMU" in self._cases[name] for name in names):
             command += ["--put-exec", self._qemu, "--put", "/usr/share/seabios:/usr/share/seabios",
                         "--put", "/usr/share/qemu:/usr/share/qemu"]
