@@ -15,8 +15,9 @@ import debian
 import executables
 
 # What cases run in guests and in emulated hosts of another architecture.
-PACKAGES = ("bsdutils", "e2fsprogs", "ethtool", "fio", "git", "iperf3", "iproute2", "libslirp0",
-            "make", "mount", "passt", "sqlite3", "tar", "tcpdump", "util-linux")
+PACKAGES = ("bsdutils", "e2fsprogs", "ethtool", "fio", "gcc", "git", "iperf3", "iproute2",
+            "libc6-dev", "libslirp0", "make", "mount", "passt", "sqlite3", "tar", "tcpdump",
+            "util-linux")
 PATH = ("/usr/bin", "/usr/sbin", "/bin", "/sbin")
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 

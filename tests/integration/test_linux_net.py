@@ -2,8 +2,8 @@
 """Linux's own driver uses Hull's NICs: on a tap, in a bridge, over sockets, through losses.
 
 On hardware KVM the cases run right here, as root, since they make interfaces; elsewhere in the
-emulated KVM host. argv: the hull program, the link_tool, then names of cases (all of
-them by default).
+emulated KVM host. argv: --arch NAME for another architecture than this machine's, the hull program,
+the link_tool, then names of cases (all of them by default).
 HULL_TEST_TRANSFER_MIB: what the cases with checksums move in each direction;
 tap-all keeps it all in its capture.
 """
@@ -15,14 +15,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import Suite, TRANSFER_MIB, cannot_make_networks, put_guest  # noqa: E402
+from harness import (Suite, TRANSFER_MIB, cannot_make_networks, put_guest,  # noqa: E402
+                     take_target)
 
 HALF = 7
 GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_net")
 GUEST_PROGRAMS = ("iperf3", "ethtool")
 HOST_MODULES = ("tun", "bridge", "sch_netem", "vhost_net")
 HOST_PROGRAMS = ("ip", "tc", "iperf3", "tcpdump")
-PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 PRELUDE = f"""
 LIMIT={560 + 3 * TRANSFER_MIB}s
@@ -269,24 +269,26 @@ expect "interfaces lo "
 }
 
 
-def prepare(files, _disks):
+def prepare(files, target):
     options = ["--with-libs"]
     for program in GUEST_PROGRAMS:
-        options += ["--add", f"{shutil.which(program, path=PATH)}:/usr/bin/{program}"]
-    put_guest(files, HERE / "linux/net-guest", GUEST_MODULES, *options)
+        options += ["--add", f"{target.program(program)}:/usr/bin/{program}"]
+    put_guest(files, HERE / "linux/net-guest", GUEST_MODULES, *options, target=target)
 
 
-def main(hull, link_tool, *wanted):
-    if cannot_make_networks({*GUEST_PROGRAMS, *HOST_PROGRAMS}):
+def main(*arguments):
+    target, (hull, link_tool, *wanted) = take_target(arguments)
+    if cannot_make_networks({*GUEST_PROGRAMS, *HOST_PROGRAMS}, target=target):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
-    programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
+    host_programs = [target.program(program) for program in HOST_PROGRAMS]
 
-    def prepare_all(files, disks):
+    def prepare_all(files, _):
         shutil.copy(link_tool, files / "link_tool")
-        prepare(files, disks)
+        prepare(files, target)
 
-    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES).run(prepare_all)
+    return Suite(hull, cases, HALF, wanted, host_programs, HOST_MODULES,
+                 target=target).run(prepare_all)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,19 @@
 network namespace of the same machine.
 
 On hardware KVM the cases run right here, as root, since they make interfaces; elsewhere in the
-emulated KVM host. argv: the hull program, then names of cases (all of them by default).
+emulated KVM host. argv: --arch NAME for another architecture than this machine's, the hull program,
+then names of cases (all of them by default).
 """
 
-import shutil
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "linux")]
 
-from harness import Suite, cannot_make_networks  # noqa: E402
-from test_linux_net import PATH, PRELUDE as NET_PRELUDE, prepare  # noqa: E402
+from harness import Suite, cannot_make_networks, take_target  # noqa: E402
+from test_linux_net import PRELUDE as NET_PRELUDE, prepare  # noqa: E402
+import programs  # noqa: E402
 
 HALF = 3
 HOST_MODULES = ("veth", "sch_netem")
@@ -118,18 +119,20 @@ expect lost; expect alive 1
 }
 
 
-def main(hull, *wanted):
-    if cannot_make_networks(HOST_PROGRAMS, HOST_LIBRARIES):
+def main(*arguments):
+    target, (hull, *wanted) = take_target(arguments)
+    if cannot_make_networks(HOST_PROGRAMS, HOST_LIBRARIES, target):
         return 77
     cases = {name: PRELUDE + body for name, body in CASES.items()}
-    programs = [shutil.which(program, path=PATH) for program in HOST_PROGRAMS]
-    passt = shutil.which("passt", path=PATH)
+    host_programs = [target.program(program) for program in HOST_PROGRAMS]
+    passt = programs.find("passt", target.debian)
     if passt:
-        programs.append(passt)
+        host_programs.append(passt)
     else:
         print("# passt is left out: it is not installed")
         del cases["passt"]
-    return Suite(hull, cases, HALF, wanted, programs, HOST_MODULES, HOST_LIBRARIES).run(prepare)
+    return Suite(hull, cases, HALF, wanted, host_programs, HOST_MODULES, HOST_LIBRARIES,
+                 target=target).run(lambda files, _: prepare(files, target))
 
 
 if __name__ == "__main__":

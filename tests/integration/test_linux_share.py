@@ -3,7 +3,8 @@
 line, and what people do with files (git, tar, make, sqlite).
 
 On hardware KVM the cases run right here, as root; elsewhere in the emulated KVM host.
-argv: the hull program, the program posix_tool, then names of cases (all of them by default).
+argv: --arch NAME for another architecture than this machine's, the hull program, the program posix_tool,
+then names of cases (all of them by default).
 HULL_TEST_SHARE_FILES says how many files the archive has (2000; 20000 for the whole of it).
 """
 
@@ -11,7 +12,6 @@ import io
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -19,14 +19,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import Suite, fetched, hardware_kvm, put_modules, run  # noqa: E402
+from harness import NATIVE, Suite, fetched, put_modules, run, runs_here, take_target  # noqa: E402
+from root import make_tree  # noqa: E402
+import programs  # noqa: E402
 
 FILES = int(os.environ.get("HULL_TEST_SHARE_FILES", "2000"))
 HALF = 1
 CASE_SECONDS = 900 + FILES // 10
-PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 PROGRAMS = ("git", "make", "gcc", "as", "ld", "ar", "sqlite3", "tar")
-COMPILER_FILES = ("cc1", "collect2", "liblto_plugin.so", "crt1.o", "Scrt1.o", "crti.o", "crtn.o",
+COMPILER_PROGRAMS = ("cc1", "collect2")
+COMPILER_FILES = ("liblto_plugin.so", "crt1.o", "Scrt1.o", "crti.o", "crtn.o",
                   "crtbegin.o", "crtbeginS.o", "crtend.o", "crtendS.o", "libgcc.a", "libgcc_s.so",
                   "libgcc_s.so.1", "libc.so", "libc.so.6", "libc_nonshared.a")
 
@@ -70,41 +72,48 @@ cmp $scratch/host $scratch/guest || fail "the host sees something else than the 
 }
 
 
-def program(name):
-    found = shutil.which(name, path=PATH)
-    if not found:
-        sys.exit(f"there is no {name}: scripts/install-dependencies has it")
-    return Path(found).resolve()
+def put(tree, path, place):
+    """A file into the tree, under the name that it has on the machine that it is for."""
+    place = tree / str(place).lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, place)
 
 
-def put(tree, path, target=None):
-    """A file of this machine into the tree, under the same name."""
-    target = tree / str(target or path).lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, target)
-
-
-def put_program(tree, path, target=None):
+def put_program(tree, path, place):
     """With the libraries that it needs."""
-    put(tree, path, target)
-    listed = subprocess.run(["ldd", str(path)], check=False, stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.DEVNULL).stdout
-    for needed in re.findall(r"(/\S+) \(0x", listed):
-        put(tree, needed)
+    put(tree, path, place)
+    for place_of_needed, needed in programs.shared_libraries(path).items():
+        put(tree, needed, place_of_needed)
 
 
-def put_compiler(tree):
-    gcc = str(program("gcc"))
-    for name in COMPILER_FILES:
-        kind = "prog" if name in ("cc1", "collect2") else "file"
-        path = os.path.normpath(run(gcc, f"-print-{kind}-name={name}"))
-        put_program(tree, path) if name in ("cc1", "collect2") else put(tree, path)
-    headers = subprocess.run([gcc, "-M", "-xc", "-"], input="#include <stdio.h>\n", check=True,
-                             stdout=subprocess.PIPE, text=True).stdout
-    for path in re.findall(r"/\S+\.h", headers):
-        put(tree, os.path.normpath(path))
+def native_compiler():
+    """{place: file} of what the compiler uses, and the headers of a program that prints."""
+    gcc = NATIVE.program("gcc")
+    found = [run(gcc, f"-print-{'prog' if name in COMPILER_PROGRAMS else 'file'}-name={name}")
+             for name in (*COMPILER_PROGRAMS, *COMPILER_FILES)]
+    found += re.findall(r"/\S+\.h", run(gcc, "-M", "-xc", "-", input="#include <stdio.h>\n"))
+    return {os.path.normpath(path): path for path in found}
+
+
+def foreign_compiler(target):
+    """The same out of the unpacked packages, whose compiler cannot be asked; with all headers."""
+    tree = programs.tree(target.debian)
+    triplet = programs.TRIPLETS[target.debian]
+    places = [tree / "usr/lib/gcc" / triplet, tree / "usr/lib" / triplet, tree / "lib" / triplet]
+    found = [next(path for place in places for path in place.rglob(name))
+             for name in (*COMPILER_PROGRAMS, *COMPILER_FILES)]
+    for headers in (tree / "usr/lib/gcc", tree / "usr/include"):
+        found += [path for path in headers.rglob("*.h") if path.is_file()]
+    return {path.relative_to(tree): path for path in found}
+
+
+def put_compiler(tree, target):
+    files = native_compiler() if target.is_native else foreign_compiler(target)
+    for place, path in files.items():
+        add = put_program if os.path.basename(path) in COMPILER_PROGRAMS else put
+        add(tree, path, place)
     for name in ("as", "ld", "ar", "gcc"):
-        put_program(tree, program(name), f"/usr/bin/{name}")
+        put_program(tree, Path(target.program(name)).resolve(), f"/usr/bin/{name}")
 
 
 def make_archive(path):
@@ -142,51 +151,41 @@ def make_repository(path):
     run("git", "-C", path, "fast-import", "--quiet", input="".join(stream))
 
 
-def make_root(image, scratch, posix_tool):
+def make_root(image, scratch, target, posix_tool):
     tree = scratch / "share-root"
-    for directory in ("bin", "sbin", "etc", "root", "usr/bin", "usr/sbin", "proc", "sys", "dev",
-                      "tmp", "run", "place", "srv"):
-        (tree / directory).mkdir(parents=True)
-    busybox = program("busybox")
-    shutil.copy(busybox, tree / "bin/busybox")
-    for applet in run(busybox, "--list").split():
-        if applet not in ("busybox", *PROGRAMS):
-            (tree / "bin" / applet).symlink_to("busybox")
-    put_compiler(tree)
+    make_tree(tree, target, ("place", "srv"), PROGRAMS)
+    put_compiler(tree, target)
     for name in ("git", "make", "sqlite3", "tar"):
-        put_program(tree, program(name), f"/usr/bin/{name}")
+        put_program(tree, Path(target.program(name)).resolve(), f"/usr/bin/{name}")
     core = run("git", "--exec-path").lstrip("/")
     (tree / core).mkdir(parents=True)
     for name in ("git", "git-upload-pack"):
         (tree / core / name).symlink_to("/usr/bin/git")
     put_program(tree, posix_tool, "/bin/posix_tool")
     shutil.copy(HERE / "linux/share-work", tree / "bin")
-    (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     make_archive(tree / "srv/files.tar")
     make_repository(tree / "srv/repo")
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, image, "256M",
-        env={**os.environ, "PATH": PATH})
+    run(NATIVE.program("mke2fs"), "-q", "-F", "-t", "ext4", "-d", tree, image, "256M")
     shutil.rmtree(tree)
 
 
-def prepare(files, disks, posix_tool):
-    found = fetched("6.1-cloud")
+def prepare(files, disks, target, posix_tool):
+    found = fetched("6.1-cloud", target.debian)
     shutil.copy(found["kernel"], files / "kernel")
     put_modules(found["modules"], files / "modules")
-    make_root(disks / "share-root", files, posix_tool)
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-N", str(20_000 + 4 * FILES), disks / "share-disk",
-        "1G", env={**os.environ, "PATH": PATH})
+    make_root(disks / "share-root", files, target, posix_tool)
+    run(NATIVE.program("mke2fs"), "-q", "-F", "-t", "ext4", "-N", str(20_000 + 4 * FILES),
+        disks / "share-disk", "1G")
 
 
-def main(hull, posix_tool, *wanted):
-    if hardware_kvm() and os.geteuid() != 0:
+def main(*arguments):
+    target, (hull, posix_tool, *wanted) = take_target(arguments)
+    if runs_here(target) and os.geteuid() != 0:
         print("SKIP: mounting the file systems to compare needs root")
         return 77
-    for name in PROGRAMS:
-        program(name)
-    return Suite(hull, CASES, HALF, wanted, (), ("ext4",),
-                 case_seconds=CASE_SECONDS).run(
-        lambda files, disks: prepare(files, disks, posix_tool))
+    return Suite(hull, CASES, HALF, wanted, (), ("ext4",), case_seconds=CASE_SECONDS,
+                 target=target).run(
+        lambda files, disks: prepare(files, disks, target, posix_tool))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ command()
 report()
 {
 	echo "--- output"
-	head -c 2000 "$out"
+	tail -c 3000 "$out"
 	echo "--- errors"
 	cat "$errors"
 	fail "$@"
