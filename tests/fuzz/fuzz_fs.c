@@ -115,10 +115,10 @@ static void look_at_reply(const struct fuzz_chain *chain)
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
 	(void)status;
-	(void)type;
 	if (walk->level == 0)
 		return 0;
-	(void)chmod(path, 0700);
+	if (type != FTW_SL) /* which would be followed, out of here */
+		(void)chmod(path, 0700);
 	return remove(path);
 }
 

@@ -381,7 +381,7 @@ int main(int count, char **words)
 		fail("%s", error.message);
 	if (hull_vm_wait_ready(check.vm, PATIENT, &error) != 0)
 		fail("%s", error.message);
-	expect(&check, "mkdir $1", 0, "", "");
+	expect(&check, "rm -rf $1 && mkdir $1", 0, "", "");
 	if (strcmp(words[1], "hang") == 0)
 		hang(&check);
 	else
