@@ -58,7 +58,7 @@ static void handle_mmio(const struct vcpu *vcpu)
 			run->mmio.len, run->mmio.data);
 }
 
-/* False: nothing that Hull has asked KVM to tell. */
+/* False: nothing that Hull knows what to do about. */
 static bool handle_system_event(const struct vcpu *vcpu)
 {
 	const struct guest_end_sink *sink = &vcpu->group->environment.guest_end;
@@ -74,7 +74,10 @@ static bool handle_system_event(const struct vcpu *vcpu)
 		guest_end_report(sink, GUEST_END_PANIC, 0);
 		return true;
 	default:
-		return false;
+		if (log_enabled(LOG_LEVEL_DEBUG))
+			log_line(LOG_LEVEL_DEBUG, "vCPU %u: system event %u", vcpu->index,
+				vcpu->run->system_event.type);
+		return arch_vcpu_system_event(vcpu->fd, vcpu->run->system_event.type);
 	}
 }
 

@@ -212,6 +212,12 @@ grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
 HULL_TEST_VIRTQ_SECONDS=5 test_virtq_threads >"$log" 2>&1 || fail "status $?"
 grep operations "$log"
 """,
+    # The guest sleeps until its clock's alarm, and so does its vCPU.
+    "gicv3-2cpu-sleep": """
+LIMIT=200s boot 0 -k $FILES/kernel -i $FILES/initrd -m 256M -c 2 --verbose -p hull_test=sleep
+expect slept 1
+grep 'system event' "$log"
+""",
     # What the host's processor has and KVM can hand on, its guests have unless told otherwise.
     "gicv3-features": """
 . $(dirname $0)/command_case.sh

@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "layout.h"
 
+#include <asm/ptrace.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
@@ -19,7 +20,12 @@
 #define REGISTER_ESR   ARM64_SYS_REG(3, 0, 5, 2, 0)
 #define REGISTER_FAR   ARM64_SYS_REG(3, 0, 6, 0, 0)
 
+#define REGISTER_SCTLR ARM64_SYS_REG(3, 0, 1, 0, 0)
+
 #define GENERAL_REGISTERS 31
+
+#define PSTATE_AT_START (PSR_MODE_EL1h | PSR_D_BIT | PSR_A_BIT | PSR_I_BIT | PSR_F_BIT)
+#define SCTLR_AT_START  UINT64_C(0x30d00800) /* no MMU, no caches: the bits that are one */
 
 /* What --cpu can name. */
 static const struct feature {
@@ -169,6 +175,45 @@ int arch_vcpu_set_boot(
 	if (r == 0)
 		r = set_register(vcpu_fd, CORE_REGISTER(regs.regs[0]), boot->information);
 	return r < 0 ? err_set_errno(err, r, "KVM refused the registers of the first vCPU") : 0;
+}
+
+static int set_state(int vcpu_fd, uint32_t mp_state)
+{
+	const struct kvm_mp_state state = {.mp_state = mp_state};
+
+	return ioctl(vcpu_fd, KVM_SET_MP_STATE, &state) < 0 ? -errno : 0;
+}
+
+/* PSCI 1.0, 5.19 and 6.4: SYSTEM_SUSPEND(entry, context) comes back at its entry, as a processor that
+ * was off. Timers and the interrupt controller go on, and an interrupt ends the sleep. */
+static int suspend(int vcpu_fd)
+{
+	uint64_t entry, context;
+	int r = get_register(vcpu_fd, CORE_REGISTER(regs.regs[1]), &entry);
+
+	if (r == 0)
+		r = get_register(vcpu_fd, CORE_REGISTER(regs.regs[2]), &context);
+	if (r == 0)
+		r = set_register(vcpu_fd, CORE_REGISTER(regs.pc), entry);
+	if (r == 0)
+		r = set_register(vcpu_fd, CORE_REGISTER(regs.regs[0]), context);
+	if (r == 0)
+		r = set_register(vcpu_fd, CORE_REGISTER(regs.pstate), PSTATE_AT_START);
+	if (r == 0)
+		r = set_register(vcpu_fd, REGISTER_SCTLR, SCTLR_AT_START);
+	return r == 0 ? set_state(vcpu_fd, KVM_MP_STATE_SUSPENDED) : r;
+}
+
+bool arch_vcpu_system_event(int vcpu_fd, uint32_t type)
+{
+	switch (type) {
+	case KVM_SYSTEM_EVENT_SUSPEND:
+		return suspend(vcpu_fd) == 0;
+	case KVM_SYSTEM_EVENT_WAKEUP:
+		return set_state(vcpu_fd, KVM_MP_STATE_RUNNABLE) == 0;
+	default:
+		return false;
+	}
 }
 
 static void add_register(int vcpu_fd, const char *name, uint64_t id, struct text *text)

@@ -92,6 +92,14 @@ static void ask_for_undecoded_accesses(int vm_fd)
 	(void)ioctl(vm_fd, KVM_ENABLE_CAP, &cap); /* without it: another sentence, the same end */
 }
 
+/* Where KVM has it, guests find that their system can sleep (PSCI SYSTEM_SUSPEND). */
+static void offer_suspending(int vm_fd)
+{
+	const struct kvm_enable_cap cap = {.cap = KVM_CAP_ARM_SYSTEM_SUSPEND};
+
+	(void)ioctl(vm_fd, KVM_ENABLE_CAP, &cap);
+}
+
 int arch_vm_create(int kvm_fd, int vm_fd, const struct arch_vm_options *options,
 	struct arch_vm **ret_arch, struct err *err)
 {
@@ -109,6 +117,7 @@ int arch_vm_create(int kvm_fd, int vm_fd, const struct arch_vm_options *options,
 	r = arch->vcpus ? vcpu_features(kvm_fd, options->cpu_features, &arch->features, err)
 	                : err_set_errno(err, ENOMEM, "%u vCPUs", options->cpu_count);
 	ask_for_undecoded_accesses(vm_fd);
+	offer_suspending(vm_fd);
 	if (r == 0)
 		r = gic_create(vm_fd, options->cpu_count, &arch->gic, err);
 	if (r < 0) {

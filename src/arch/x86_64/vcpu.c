@@ -167,3 +167,11 @@ int arch_vcpu_set_boot(
 		return err_set_errno(err, errno, "KVM refused the boot vCPU's registers");
 	return 0;
 }
+
+/* A PC sleeps by ACPI, of which Hull's has no such states; KVM has no part in it. */
+bool arch_vcpu_system_event(int vcpu_fd, uint32_t type)
+{
+	(void)vcpu_fd;
+	(void)type;
+	return false;
+}
