@@ -184,8 +184,8 @@ static int set_state(int vcpu_fd, uint32_t mp_state)
 	return ioctl(vcpu_fd, KVM_SET_MP_STATE, &state) < 0 ? -errno : 0;
 }
 
-/* PSCI 1.0, 5.19 and 6.4: SYSTEM_SUSPEND(entry, context) comes back at its entry, as a processor that
- * was off. Timers and the interrupt controller go on, and an interrupt ends the sleep. */
+/* PSCI 1.0, 5.19 and 6.4: SYSTEM_SUSPEND(entry, context) comes back at its entry, as a processor
+ * that was off. Timers and the interrupt controller go on, and an interrupt ends the sleep. */
 static int suspend(int vcpu_fd)
 {
 	uint64_t entry, context;
