@@ -88,9 +88,7 @@ static size_t timed_write(void *host, const void *bytes, size_t length)
 	struct machine *machine = host;
 	const struct console_port *port = &machine->console_port;
 
-	if (!atomic_load_explicit(
-		    &machine->timeline.end_ns[TIMELINE_FIRST_BYTE], memory_order_relaxed))
-		timeline_mark(&machine->timeline, TIMELINE_FIRST_BYTE);
+	timeline_mark(&machine->timeline, TIMELINE_FIRST_BYTE);
 	return port->ops->write(port->host, bytes, length);
 }
 

@@ -12,6 +12,9 @@ void timeline_begin(struct timeline *timeline)
 
 void timeline_mark(struct timeline *timeline, enum timeline_phase phase)
 {
+	if (phase != TIMELINE_END &&
+		atomic_load_explicit(&timeline->end_ns[phase], memory_order_relaxed))
+		return;
 	atomic_store_explicit(&timeline->end_ns[phase], clock_monotonic_ns(), memory_order_relaxed);
 }
 

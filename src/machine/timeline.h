@@ -25,6 +25,8 @@ struct timeline {
 };
 
 void timeline_begin(struct timeline *timeline);
+
+/* Of a guest that starts again, the first life counts; of ends the last. */
 void timeline_mark(struct timeline *timeline, enum timeline_phase phase);
 
 /* A line a phase: how long it took, and when after the begin it was over. */

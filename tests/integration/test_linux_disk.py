@@ -4,8 +4,8 @@ at disks, a Debian system. Nearly every VM is killed in the end, and what its gu
 acknowledged must be in the image.
 
 On hardware KVM the cases run right here; elsewhere in the emulated KVM host.
-argv: the hull program, the directory of the freestanding guests, the program disk_records, then
-names of cases (all of them by default).
+argv: --arch NAME for another architecture than this machine's, the hull program, the directory of
+the freestanding guests, the program disk_records, then names of cases (all of them by default).
 """
 
 import shutil
@@ -15,15 +15,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "linux"))
 
-from harness import ROOT, Suite, put_guest, run  # noqa: E402
-import executables  # noqa: E402
+from harness import NATIVE, ROOT, Suite, put_guest, run, take_target  # noqa: E402
+import programs  # noqa: E402
 
 GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "ext4")
 GUEST_PROGRAMS = ("fio", "mke2fs", "e2fsck", "blkdiscard", "fstrim", "blockdev", "lsblk")
 HOST_PROGRAMS = ("losetup", "e2fsck")
 HALF = 4
+FOREIGN_HALF = 2
 HOST_MODULES = ("ext4", "loop")
-PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 CASES = {
     "pci-io_uring-fio": """
@@ -55,7 +55,7 @@ kill_and_check
 . $(dirname $0)/disk_case.sh
 make_disks
 start_guest fio_matrix,write_direct -c 2 --transport mmio --io-engine threads --io-threads 2
-expect driver virtio_blk; expect transport LNRO0005
+expect driver virtio_blk; expect transport $MMIO_DEVICE
 expect "fio jobs 13, groups 13, queues of plain 2, of through 1"
 kill_and_check
 """,
@@ -126,38 +126,31 @@ grep 'hull: ' "$log"
 }
 
 
-def program(name):
-    found = shutil.which(name, path=PATH)
-    if not found:
-        sys.exit(f"there is no {name}: scripts/install-dependencies has it")
-    return found
-
-
 def make_file_system(path, size, *options):
-    run(program("mke2fs"), "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", *options,
-        path, size)
+    run(NATIVE.program("mke2fs"), "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0",
+        *options, path, size)
 
 
-def make_tools(disk, scratch, disk_records):
+def make_tools(disk, scratch, disk_records, target):
     """A file system with the guest's programs and the libraries they need."""
     tree = scratch / "tools"
     for directory in ("lib", "lib64", "usr/bin"):
         (tree / directory).mkdir(parents=True)
-    for path in [disk_records, *map(program, GUEST_PROGRAMS)]:
+    for path in [disk_records, *map(target.program, GUEST_PROGRAMS)]:
         shutil.copy(path, tree / "usr/bin")
-        for library in executables.shared_libraries(path):
-            copy = tree / library[1:]
+        for place, library in programs.shared_libraries(path).items():
+            copy = tree / place[1:]
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(library, copy)
     make_file_system(disk, "256M", "-d", tree)
     shutil.rmtree(tree)
 
 
-def prepare(files, disks, firmware, disk_records):
-    put_guest(files, HERE / "linux/disk-guest", GUEST_MODULES)
+def prepare(files, disks, firmware, disk_records, target):
+    put_guest(files, HERE / "linux/disk-guest", GUEST_MODULES, target=target)
     for path in (disk_records, Path(firmware) / "disk-writer"):
         shutil.copy(path, files)
-    make_tools(disks / "tools", files, disk_records)
+    make_tools(disks / "tools", files, disk_records, target)
     make_file_system(disks / "scratch", "2G")
 
 
@@ -168,15 +161,21 @@ def prepare_debian(files, disks):
     (disks / "debian").symlink_to(debian / "debian.img")
 
 
-def main(hull, firmware, disk_records, *wanted):
+def main(*arguments):
+    target, (hull, firmware, disk_records, *wanted) = take_target(arguments)
+    cases = CASES
+    if not target.is_native:
+        # scripts/make-debian-image makes systems of this machine's architecture.
+        cases = {name: body for name, body in CASES.items() if name != "debian"}
+
     def prepare_all(files, disks):
-        prepare(files, disks, firmware, disk_records)
-        if not wanted or "debian" in wanted:
+        prepare(files, disks, firmware, disk_records, target)
+        if "debian" in (wanted or cases):
             prepare_debian(files, disks)
 
-    programs = [program(name) for name in HOST_PROGRAMS]
-    # One host at a time: on a busy machine two of these have starved.
-    return Suite(hull, CASES, HALF, wanted, programs, HOST_MODULES).run(prepare_all)
+    return Suite(hull, cases, HALF if target.is_native else FOREIGN_HALF, wanted,
+                 [target.program(name) for name in HOST_PROGRAMS], HOST_MODULES,
+                 target=target).run(prepare_all)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ COMMAND_MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/
                    "drivers/net/net_failover.ko", "net/core/failover.ko")
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
+import debian  # noqa: E402
 import kernel_modules  # noqa: E402
 import programs  # noqa: E402
 
@@ -66,10 +67,18 @@ def run(*command, **options):
 
 
 def take_target(arguments):
-    """(target, the other arguments): "--arch NAME" may come before them."""
-    if list(arguments[:1]) == ["--arch"]:
-        return TARGETS[arguments[1]], arguments[2:]
-    return NATIVE, arguments
+    """(target, the other arguments): "--arch NAME" may come before them. Ends the test as skipped
+    when programs for the target are neither here nor to be had."""
+    if arguments[0] != "--arch":
+        return NATIVE, arguments
+    target = TARGETS[arguments[1]]
+    try:
+        if not target.is_native:
+            programs.tree(target.debian)
+    except debian.FetchError as error:
+        print(f"SKIP: {error}")
+        sys.exit(77)
+    return target, arguments[2:]
 
 
 def fetched(flavour, debian_architecture=None):
