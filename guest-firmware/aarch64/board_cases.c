@@ -33,11 +33,12 @@
 #define VIRTUAL_TIMER       2 /* of the node's interrupts */
 #define SOFTWARE_INTERRUPT  5
 
-#define FUNCTIONS       0x100
-#define FUNCTION_MASK   0x3f
-#define AFFINITY_BITS   40
-#define NOT_MEMORY      UINT64_C(0xd8000000)
-#define ENTRIES_OUTSIDE 4
+#define FUNCTIONS         0x100
+#define FUNCTION_MASK     0x3f
+#define SLEEPS_PER_SECOND 100
+#define AFFINITY_BITS     40
+#define NOT_MEMORY        UINT64_C(0xd8000000)
+#define ENTRIES_OUTSIDE   4
 
 static volatile unsigned int storm_count;
 static void (*storm_quiet)(void);
@@ -175,11 +176,10 @@ static void run_software_storm(struct scene *scene, const struct hostile_case *s
 }
 
 /* Those that end something or wait, whatever the arguments: CPU_SUSPEND, CPU_OFF, SYSTEM_OFF,
- * SYSTEM_RESET, CPU_FREEZE, CPU_DEFAULT_SUSPEND, NODE_HW_STATE, SYSTEM_SUSPEND, SYSTEM_RESET2,
- * SYSTEM_OFF2. */
+ * SYSTEM_RESET, SYSTEM_RESET2, SYSTEM_OFF2. SYSTEM_SUSPEND would, too, and is not there. */
 static bool is_end(uint32_t function)
 {
-	static const uint8_t ends[] = {0x01, 0x02, 0x08, 0x09, 0x0b, 0x0c, 0x0d, 0x0e, 0x12, 0x15};
+	static const uint8_t ends[] = {0x01, 0x02, 0x08, 0x09, 0x12, 0x15};
 
 	for (unsigned int i = 0; i < sizeof(ends); i++)
 		if (ends[i] == function)
@@ -202,6 +202,19 @@ static void run_calls(struct scene *scene, const struct hostile_case *self)
 	report_expect(scene->report,
 		psci_call(PSCI_AFFINITY_INFO, cpu_affinity(), 0, 0) == PSCI_AFFINITY_ON,
 		"this processor is not on");
+	board_recover(scene);
+}
+
+/* To states that do not exist, to wake up where there is no memory: it returns, as from a sleep of
+ * any kind that ends at once. */
+static void run_suspend(struct scene *scene, const struct hostile_case *self)
+{
+	gic_enable(gic_number("timer", VIRTUAL_TIMER));
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		clock_timer_start(clock_hz() / SLEEPS_PER_SECOND);
+		(void)psci_call(PSCI_CPU_SUSPEND, UINT64_C(1) << bit, self->a, self->b);
+		clock_timer_stop();
+	}
 	board_recover(scene);
 }
 
@@ -329,6 +342,7 @@ static const struct hostile_case cases[] = {
 	BOARD("hypervisor-calls", run_calls, 0xc6000000, NOT_MEMORY, PART_NONE),
 	BOARD("calls-from-0", run_calls, 0, 0, PART_NONE),
 	BOARD("calls-to-all-ones", run_calls, 0xffffff00, 0, PART_NONE),
+	BOARD("psci-suspend-hole", run_suspend, NOT_MEMORY, UINT64_MAX, PART_NONE),
 	BOARD("psci-reset-kind-1", run_reset_kind, 1, 0, PART_NONE),
 	BOARD("psci-reset-kind-max", run_reset_kind, 0x7fffffff, 0, PART_NONE),
 	BOARD("psci-cpu-on-hole", run_cpu_on, NOT_MEMORY, 0, PART_NONE),

@@ -23,6 +23,8 @@
 #define NO_PROCESSOR UINT64_C(0xff00ffffff)
 #define NO_FUNCTION  0x8400ff00
 
+#define RINGS 20
+
 void check_entry(struct report *report)
 {
 	const unsigned int level = CPU_READ("currentel") >> LEVEL_SHIFT & LEVEL_MASK;
@@ -150,4 +152,16 @@ void check_ipi(struct report *report)
 
 	report_expect(report, hops == online, "%u hops round %u processors", hops, online);
 	report_note(report, "%u hops", hops);
+}
+
+void check_timer_order(struct report *report)
+{
+	const unsigned int online = smp_start();
+
+	for (unsigned int i = 0; i < RINGS; i++) {
+		report_expect(report, smp_ring() == online, "ring %u has no end", i);
+		report_expect(report, smp_ring_behind() == 0, "in ring %u a clock is %lu behind", i,
+			smp_ring_behind());
+	}
+	report_note(report, "%u processors", online);
 }

@@ -25,6 +25,7 @@ void check_psci(struct report *report);
 void check_smp(struct report *report);
 void check_psci_errors(struct report *report);
 void check_ipi(struct report *report);
+void check_timer_order(struct report *report);
 
 /* check_clocks.c: the interrupt controller and the processor's own timer. */
 void check_gic(struct report *report);

@@ -90,6 +90,15 @@ static void end_bad_access(void)
 	console_print("%s: read 0x%lx and 0x%lx\n", check_guest_name, first, second);
 }
 
+/* And one that changes the register of its address. */
+static void end_bad_store(void)
+{
+	uint64_t address = PLACE_UART;
+
+	__asm__ volatile("strb wzr, [%0], #1" : "+r"(address) : : "memory");
+	console_print("%s: went on to 0x%lx\n", check_guest_name, address);
+}
+
 static void end_cpus_off(void)
 {
 	(void)smp_start();
@@ -127,6 +136,7 @@ static const struct {
 	{"exception", end_exception},
 	{"bad-instruction", end_bad_instruction},
 	{"bad-access", end_bad_access},
+	{"bad-store", end_bad_store},
 	{"cpus-off", end_cpus_off},
 	{"halt", end_halt},
 	{"spin", end_spin},

@@ -44,6 +44,7 @@ static const struct check checks[] = {
 	{"smp", check_smp},
 	{"psci-errors", check_psci_errors},
 	{"ipi", check_ipi},
+	{"timer-order", check_timer_order},
 	{"messages", check_messages},
 	{"message-targets", check_message_targets},
 	{"accesses", check_accesses},

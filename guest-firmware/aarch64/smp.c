@@ -23,6 +23,7 @@ static uint8_t stacks[SMP_CPUS_MAX][STACK_BYTES] __attribute__((aligned(16)));
 static unsigned int started = 1;
 static volatile unsigned int ring_hops;
 static volatile bool ring_done;
+static volatile uint64_t ring_left_at, ring_behind;
 
 /* In smp_entry.S; the context is the processor's stack. */
 extern const uint8_t smp_start_address[];
@@ -105,8 +106,11 @@ uint64_t smp_entry(void)
 static void ring_pass(void)
 {
 	const uint64_t self = cpu_affinity();
+	const uint64_t now = clock_count();
 	unsigned int index = 0;
 
+	if (now < ring_left_at && ring_left_at - now > ring_behind)
+		ring_behind = ring_left_at - now;
 	while (index + 1 < started && cpus[index].affinity != self)
 		index++;
 	if (index == 0) {
@@ -114,6 +118,7 @@ static void ring_pass(void)
 		return;
 	}
 	ring_hops++;
+	ring_left_at = clock_count();
 	gic_send(cpus[(index + 1) % started].target, RING_INTERRUPT);
 }
 
@@ -122,8 +127,15 @@ unsigned int smp_ring(void)
 	trap_set_handler(RING_INTERRUPT, ring_pass);
 	ring_hops = 1;
 	ring_done = false;
+	ring_behind = 0;
+	ring_left_at = clock_count();
 	gic_send(cpus[1 % started].target, RING_INTERRUPT);
 	return clock_wait_for(&ring_done) ? ring_hops : 0;
+}
+
+uint64_t smp_ring_behind(void)
+{
+	return ring_behind;
 }
 
 static void stop_self(void)

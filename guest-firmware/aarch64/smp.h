@@ -24,5 +24,9 @@ uint64_t smp_entry(void);
 /* Sends an interrupt round all processors that run; how many hops until it was back, 0: never. */
 unsigned int smp_ring(void);
 
+/* By how much the clock of a processor that the last ring came to was behind that of the one it
+ * came from, at most; 0: by nothing. */
+uint64_t smp_ring_behind(void);
+
 /* Has all others that run switch themselves off; false: one does not. */
 bool smp_stop_others(void);

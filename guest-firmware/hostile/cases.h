@@ -32,6 +32,7 @@ extern const struct hostile_group request_group;    /* block requests */
 extern const struct hostile_group layout_group;     /* the same request over many descriptors */
 extern const struct hostile_group flight_group;     /* with hundreds of requests in flight */
 extern const struct hostile_group pci_group;        /* configuration space, BARs */
+extern const struct hostile_group line_group;       /* interrupt lines */
 extern const struct hostile_group msix_group;       /* interrupt messages */
 extern const struct hostile_group net_group;        /* frames and commands of a NIC */
 extern const struct hostile_group socket_group;     /* packets of a socket device */

@@ -29,6 +29,7 @@ static const struct hostile_group *const groups[] = {
 	&request_group,
 	&layout_group,
 	&flight_group,
+	&line_group,
 	&msix_group,
 	&pci_group,
 	&net_group,

@@ -5,6 +5,7 @@
 #include "words.h"
 
 static struct virtio devices[DEVICES_MAX];
+static unsigned int found;
 
 unsigned int devices_find(const char *line)
 {
@@ -19,7 +20,13 @@ unsigned int devices_find(const char *line)
 			words_number(line, "mmio-stride", PLACE_VIRTIO_MMIO_STRIDE),
 			(unsigned int)words_number(line, "mmio-slots", PLACE_VIRTIO_MMIO_SLOTS),
 			devices, count, DEVICES_MAX);
+	found = count;
 	return count;
+}
+
+unsigned int devices_count(void)
+{
+	return found;
 }
 
 struct virtio *devices_get(unsigned int index)

@@ -12,6 +12,7 @@
 
 /* Looks for them, once; returns how many there are. */
 unsigned int devices_find(const char *line);
+unsigned int devices_count(void); /* as it was found */
 struct virtio *devices_get(unsigned int index);
 /* Looks for them, and returns the first of a kind; NULL: there is none. */
 struct virtio *devices_first(const char *line, uint32_t device_id);

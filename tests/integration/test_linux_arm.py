@@ -118,8 +118,10 @@ end 121 end=reset-warm
 end 121 end=pvpanic
 end 37 end=exception
 end 37 end=bad-instruction
-end 123 end=bad-access
-grep -q 'an access to a device, at 0x9000000, by an instruction' "$log" || fail "no sentence"
+for way in bad-access bad-store; do
+	end 123 end=$way
+	grep -q 'an access to a device, at 0x9000000, by an instruction' "$log" || fail "no sentence"
+done
 end 124 end=spin 20s
 end 124 end=halt 20s
 end 124 end=hang-uart 20s
