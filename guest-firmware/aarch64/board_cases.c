@@ -176,10 +176,10 @@ static void run_software_storm(struct scene *scene, const struct hostile_case *s
 }
 
 /* Those that end something or wait, whatever the arguments: CPU_SUSPEND, CPU_OFF, SYSTEM_OFF,
- * SYSTEM_RESET, SYSTEM_RESET2, SYSTEM_OFF2. SYSTEM_SUSPEND would, too, and is not there. */
+ * SYSTEM_RESET, SYSTEM_SUSPEND, SYSTEM_RESET2, SYSTEM_OFF2. */
 static bool is_end(uint32_t function)
 {
-	static const uint8_t ends[] = {0x01, 0x02, 0x08, 0x09, 0x12, 0x15};
+	static const uint8_t ends[] = {0x01, 0x02, 0x08, 0x09, 0x0e, 0x12, 0x15};
 
 	for (unsigned int i = 0; i < sizeof(ends); i++)
 		if (ends[i] == function)
