@@ -99,6 +99,19 @@ static void end_bad_store(void)
 	console_print("%s: went on to 0x%lx\n", check_guest_name, address);
 }
 
+/* What translates addresses is where no memory is: not even the abort's vector can be reached. */
+static void end_bad_tables(void)
+{
+	__asm__ volatile("msr ttbr0_el1, %0\n\t"
+			 "isb\n\t"
+			 "tlbi vmalle1\n\t"
+			 "dsb nsh\n\t"
+			 "isb"
+			 :
+			 : "r"(NOT_MEMORY)
+			 : "memory");
+}
+
 static void end_cpus_off(void)
 {
 	(void)smp_start();
@@ -137,6 +150,7 @@ static const struct {
 	{"bad-instruction", end_bad_instruction},
 	{"bad-access", end_bad_access},
 	{"bad-store", end_bad_store},
+	{"bad-tables", end_bad_tables},
 	{"cpus-off", end_cpus_off},
 	{"halt", end_halt},
 	{"spin", end_spin},

@@ -73,6 +73,16 @@ void trap_interrupt(void)
 	gic_end(acknowledged);
 }
 
+/* Of msi-map: the first requester, the ITS, what that calls it, how many. */
+uint32_t interrupts_device(uint16_t requester)
+{
+	const uint32_t first = tree_cell("pcie", "msi-map", 0);
+
+	if (requester - first >= tree_cell("pcie", "msi-map", 3))
+		return UINT32_MAX;
+	return requester - first + tree_cell("pcie", "msi-map", 2);
+}
+
 /* With an ITS the number of an event is that of the message; devices with events of the same number
  * share what is counted. */
 struct board_message board_message(uint16_t requester, unsigned int index)
@@ -84,7 +94,7 @@ struct board_message board_message(uint16_t requester, unsigned int index)
 	if (gic_version() == 2)
 		return (struct board_message){
 			tree_cells("v2m", "reg", 0) + FRAME_SETSPI, first_message + index};
-	if (!its_map(requester, index, first_message + index))
+	if (!its_map(interrupts_device(requester), index, first_message + index))
 		return none;
 	return (struct board_message){its_base() + ITS_TRANSLATER, index};
 }

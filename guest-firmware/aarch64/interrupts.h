@@ -12,3 +12,6 @@ void interrupts_open(void);
 
 /* Is told of everything that is no message, with interrupts masked; NULL: nobody is. */
 void interrupts_set_handler(void (*handler)(uint32_t interrupt));
+
+/* What the ITS calls a device that PCI calls this: the tree tells. */
+uint32_t interrupts_device(uint16_t requester);
