@@ -166,13 +166,15 @@ class BootTest(WithScratch):
         (tree / "below" / "program").chmod(0o750)
         (tree / "link").symlink_to("below/program")
         argument = "a 'b\" $HOME `x` \\ \u00e4\n"
-        disk = self.scratch / "disk"
-        disk.write_bytes(noise[:8192])
-        script = ('dd if=/dev/disk/data of=/block bs=8192 2>/dev/null; echo x >/dev/disk/data; sync; '
+        disk, kept = self.scratch / "disk", self.scratch / "kept"
+        for path in (disk, kept):
+            path.write_bytes(noise[:8192])
+        script = ('dd if=/dev/disk/data of=/block bs=8192 2>/dev/null; echo x >/dev/disk/data; '
+                  'printf kept >/dev/disk/kept; '
                   'cat /in/noise; cat /in/below/program >&2; /in/link || exit 1; cp -a /in /out; '
                   'printf %s "$1" >/argument; kill -USR1 $$')
         result = emulated_host(
-            "--put", f"{tree}:/in", "--disk", f"data:{disk}",
+            "--put", f"{tree}:/in", "--disk", f"data:{disk}", "--disk", f"kept:{kept},rw",
             "--get", f"/block:{self.scratch}/block", "--get", f"/out:{self.scratch}/out",
             "--get", f"/argument:{self.scratch}/argument",
             "--console-log", str(self.scratch / "console"), "--", "sh", "-c", script, "sh", argument)
@@ -183,6 +185,7 @@ class BootTest(WithScratch):
         self.assertEqual((self.scratch / "argument").read_text(), argument)
         self.assertEqual((self.scratch / "block").read_bytes(), noise[:8192])
         self.assertEqual(disk.read_bytes(), noise[:8192])
+        self.assertEqual(kept.read_bytes(), b"kept" + noise[4:8192])
         self.assertTrue((self.scratch / "console").exists())
 
     def test_a_plan(self):

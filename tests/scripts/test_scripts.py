@@ -235,6 +235,73 @@ echo "image of $last" >"$file"
                 self.assertIn(message, result.stderr)
                 self.assertEqual(list((self.scratch / "cache").rglob("*.img")), [])
         self.assertEqual(self.make("--size", "big").returncode, 2)
+        self.assertEqual(self.make("--arch", "vax").returncode, 2)
+
+    def test_another_architecture_needs_a_host(self):
+        other = "arm64" if os.uname().machine == "x86_64" else "amd64"
+        result = self.make("--arch", other)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("configuring the packages failed; its last words:", result.stderr)
+        self.assertIn("no kernel for the host", result.stderr)
+        words = (self.scratch / "words").read_text()
+        self.assertIn(f"--architectures={other} --variant=extract", words)
+        self.assertIn(f"linux-image-cloud-{other}", words)
+        self.assertEqual(list((self.scratch / "cache").rglob("*.img")), [])
+
+
+class UnpackPackagesTest(WithScratch):
+    """As a hook of mmdebstrap would run it, on a system of packages made here."""
+
+    def as_root(self, *command):
+        namespace = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+        return subprocess.run([*namespace, *command], capture_output=True, text=True, timeout=60,
+                              check=False)
+
+    def put_package(self, name, architecture, files, **scripts):
+        tree = self.scratch / "packages" / name
+        for path, text in files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+        (tree / "DEBIAN").mkdir()
+        (tree / "DEBIAN/control").write_text(
+            f"Package: {name}\nVersion: 1\nArchitecture: {architecture}\nMaintainer: nobody\n"
+            f"Depends: nothing\nDescription: none\n")
+        for script, text in scripts.items():
+            (tree / "DEBIAN" / script).write_text(text)
+            (tree / "DEBIAN" / script).chmod(0o755)
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree,
+                        self.scratch / f"root/var/cache/apt/archives/{name}_1_{architecture}.deb"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def test_nothing_of_theirs_is_run(self):
+        if self.as_root("true").returncode != 0:
+            self.skipTest("only root, or whoever may be root in a namespace, can unpack packages")
+        root = self.scratch / "root"
+        for directory in ("tmp", "etc/dpkg/dpkg.cfg.d", "var/cache/apt/archives",
+                          "var/lib/dpkg/info", "var/lib/dpkg/updates", "usr/share/doc/old"):
+            (root / directory).mkdir(parents=True)
+        (root / "var/lib/dpkg/status").touch()
+        (root / "etc/dpkg/dpkg.cfg.d/99hull").write_text(
+            "path-exclude=/usr/share/doc/*\npath-include=/usr/share/doc/*/copyright\n")
+        first = f"#!/bin/sh\ntouch {self.scratch}/run\n"
+        self.put_package("one", "riscv64", {"usr/bin/one": "1", "usr/share/doc/one/news": "",
+                                            "usr/share/doc/one/copyright": "mine"},
+                         preinst=first, postinst=first)
+        self.put_package("two", "all", {"etc/two": "2"})
+        hook = (SCRIPTS / "lib/unpack-packages").read_text()
+        result = self.as_root("sh", "-c", hook, "hook", root)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertFalse((self.scratch / "run").exists())
+        self.assertEqual((root / "usr/bin/one").read_text(), "1")
+        self.assertEqual(os.listdir(root / "usr/share/doc"), ["one"])
+        self.assertEqual(os.listdir(root / "usr/share/doc/one"), ["copyright"])
+        self.assertEqual((root / "var/lib/dpkg/info/one.preinst").read_text(), first)
+        self.assertEqual((root / "var/lib/dpkg/info/one.postinst").read_text(), first)
+        status = (root / "var/lib/dpkg/status").read_text()
+        self.assertEqual(status.count("\nStatus: install ok unpacked\n"), 2)
+        self.assertIn("\nArchitecture: riscv64\n", status)
+        for directory in ("tmp", "var/cache/apt/archives"):
+            self.assertEqual(os.listdir(root / directory), [])
 
 
 class SharedLibrariesTest(WithScratch):

@@ -110,15 +110,16 @@ def put_disk(path, puts, put_programs):
 
 
 def named_disks(pairs):
-    """{serial: (path, QEMU's way to open it)}; the files stay as they are."""
+    """{serial: (path, QEMU's way to open it)}; the files stay as they are, but for NAME:FILE,rw."""
     disks = {}
     for pair in pairs:
-        name, path = split_pair(pair, "--disk")
+        name, file = split_pair(pair, "--disk")
+        path = file.removesuffix(",rw")
         if not re.fullmatch(r"(?!hull-)[a-z][a-z0-9-]{0,19}", name) or name in disks:
             raise HostFailure(NOT_PREPARED, f"disk name '{name}' is no short word of its own")
         if not Path(path).is_file():
             raise HostFailure(NOT_PREPARED, f"there is no '{path}' to be a disk of the host")
-        disks[name] = (Path(path).resolve(), "snapshot=on")
+        disks[name] = (Path(path).resolve(), "snapshot=on" if path == file else "readonly=off")
     return disks
 
 
