@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE / "linux"))
 from harness import (Suite, TRANSFER_MIB, cannot_make_networks, put_guest,  # noqa: E402
                      take_target)
 
-HALF = 7
+HALF = 8
 GUEST_MODULES = ("virtio_pci", "virtio_mmio", "virtio_net")
 GUEST_PROGRAMS = ("iperf3", "ethtool")
 HOST_MODULES = ("tun", "bridge", "sch_netem", "vhost_net")
@@ -127,13 +127,6 @@ captured "greater 32768 and dst host $HOST" | grep -m 1 . || fail "none out"
 rm /tmp/cap
 echo 2 >$segments
 """,
-    "mmio-threads": """
-make_tap
-serve_sums
-boot 0 $GUEST -c 2 -n tap=$TAP -p "$(words up,ping_peer,checksums)" --transport mmio --io-engine threads
-check_guest; check_sums
-expect done checksums
-""",
     "two-pairs": """
 make_tap multi_queue
 iperf3 -s -D >/dev/null 2>&1
@@ -215,6 +208,13 @@ MEGABYTES=2
 serve_sums
 boot 0 $GUEST -n tap=$TAP -p "$(words up,ping_peer,checksums)"
 check_guest; check_sums
+""",
+    "mmio-threads": """
+make_tap
+serve_sums
+boot 0 $GUEST -c 2 -n tap=$TAP -p "$(words up,ping_peer,checksums)" --transport mmio --io-engine threads
+check_guest; check_sums
+expect done checksums
 """,
     "tap-vanishes": """
 make_tap
