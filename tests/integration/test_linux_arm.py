@@ -8,6 +8,8 @@ test_virtq_threads, then names of cases (all of them by default).
 """
 
 import shutil
+import struct
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -156,7 +158,7 @@ expect answer reboot; expect answer poweroff
 LIMIT=5s boot 124 -k $FILES/kernel -i $FILES/initrd -m 256M
 """,
     "6.12-4cpu-reboot": """
-boot 120 -k $FILES/6.12-cloud -i $FILES/initrd -m 512M -c 4 -p hull_test=reboot
+boot 120 -k $FILES/6.12-cloud.efi -i $FILES/initrd -m 512M -c 4 -p hull_test=reboot
 expect nproc 4
 """,
     "generic-pmu-poweroff": """
@@ -171,6 +173,7 @@ command 0 -n user -- sh -c 'ip link set eth0 up
 printed 1
 """,
     "gicv3-4cpu-probe": probe(3, 4, 512),
+    "gicv3-200G-probe": probe(3, 2, 200 << 10),
     "probe-echo": """
 for way in echo echo=poll; do
 	echo "to and fro q" | "$HULL" run --timeout 100s -k $FILES/probe -m 64M --debug-exit \\
@@ -268,14 +271,23 @@ def put_initrd(path, modules=None, names=()):
             "--add", f"{directory}:/modules", path)
 
 
+def wrap(kernel, path):
+    """As an EFI program that unpacks itself, which some distributions ship: Linux
+    drivers/firmware/efi/libstub/zboot-header.S."""
+    packed = subprocess.run(["zstd", "-q", "-3", "-c", kernel], check=True,
+                            stdout=subprocess.PIPE).stdout
+    header = struct.pack("<4s4sII8x32s", b"MZ\0\0", b"zimg", 512, len(packed), b"zstd")
+    path.write_bytes(header.ljust(512, b"\0") + packed + struct.pack("<I", kernel.stat().st_size))
+
+
 def prepare(files, firmware):
     for guest in ("hostile", "probe"):
         shutil.copy(Path(firmware) / guest, files)
     found = fetched("6.1-cloud", "arm64")
     shutil.copy(found["kernel"], files / "kernel")
     run("gzip", "-1k", files / "kernel")
-    for flavour in ("6.1-generic", "6.12-cloud"):
-        shutil.copy(fetched(flavour, "arm64")["kernel"], files / flavour)
+    shutil.copy(fetched("6.1-generic", "arm64")["kernel"], files / "6.1-generic")
+    wrap(Path(fetched("6.12-cloud", "arm64")["kernel"]), files / "6.12-cloud.efi")
     put_modules(found["modules"], files / "modules")
     put_initrd(files / "initrd-keys", fetched("6.1-generic", "arm64")["modules"], KEY_MODULES)
     put_initrd(files / "initrd")
@@ -283,7 +295,7 @@ def prepare(files, firmware):
 
 def main(hull, firmware, virtq_threads, *wanted):
     return Suite(hull, CASES, HALF, wanted, [virtq_threads],
-                 libraries=("libslirp.so.0",), case_seconds=CASE_SECONDS,
+                 libraries=("libslirp.so.0", "libzstd.so.1"), case_seconds=CASE_SECONDS,
                  target=TARGETS["aarch64"]).run(lambda files, _: prepare(files, firmware))
 
 
