@@ -77,21 +77,9 @@ expect nproc 2
 grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
 """,
     "6.12-pvh-8cpu-reset-and-input": """
-mkfifo /tmp/input.$$
-"$HULL" run --timeout 300s -p quiet -k $FILES/6.12-cloud-vmlinux.gz -i $FILES/initrd -m 1G -c 8 \\
-	--on-reboot=reset -p hull_test=ask >"$log" 2>&1 </tmp/input.$$ &
-hull=$!
-exec 5>/tmp/input.$$
-for answer in reboot poweroff; do
-	until [ "$(grep -c '^guest: up' "$log")" = $((1 + ${again:-0})) ] ||
-		! kill -0 $hull 2>/dev/null; do sleep 1; done
-	echo $answer >&5
-	again=1
-done
-wait $hull
-status=$?
-[ $status = 0 ] || fail "exit status $status, not 0"
-expect nproc 8; expect answer reboot; expect answer poweroff
+. $(dirname $0)/reset_case.sh
+reset_and_input -k $FILES/6.12-cloud-vmlinux.gz -m 1G -c 8
+expect nproc 8
 """,
     "pvpanic": """
 boot 121 -k $FILES/6.1-cloud -i $FILES/initrd-modules -m 256M -p "hull_test=pvpanic panic=0"
