@@ -23,9 +23,9 @@ struct kernel_module {
 	struct image image; /* unpacked */
 };
 
-/* Where a kernel's modules are: by the version that a bzImage has in its header; without one, by that
- * in the file's name (vmlinuz-VERSION) or in the kernel's banner. They are looked for next to it, as
- * packages and installations have them, and in /lib/modules. kernel: opened and unpacked.
+/* Where a kernel's modules are: by the version that a bzImage has in its header; without one, by
+ * that in the file's name (vmlinuz-VERSION) or in the kernel's banner. They are looked for next to
+ * it, as packages and installations have them, and in /lib/modules. kernel: opened and unpacked.
  * *ret_directory is the caller's; NULL: nowhere. */
 must_check int kernel_modules_find(
 	const struct image *kernel, const char *kernel_path, char **ret_directory, struct err *err);
