@@ -207,15 +207,6 @@ for words in "" --cpu=-sve,-pauth; do
 	grep -qw asimd $out || report "no features: $(cat $out)"
 done
 """,
-    "doctor-and-features": """
-"$HULL" doctor >"$log" 2>&1 || fail "doctor is not content"
-cat "$log"
-grep -q 'Arm virtualization' "$log" || fail "the kind of KVM is not told"
-boot 125 -k $FILES/kernel --cpu=+sve
-grep -q "does not offer 'sve'" "$log" || fail "no sentence about what the processor has not"
-boot 116 -k $FILES/kernel --cpu=-avx2
-grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unknown feature"
-""",
     "reset-and-input": """
 . $(dirname $0)/reset_case.sh
 reset_and_input -k $FILES/kernel -m 256M -c 2
@@ -231,6 +222,15 @@ printed 1
     "virtq-threads": """
 HULL_TEST_VIRTQ_SECONDS=5 test_virtq_threads >"$log" 2>&1 || fail "status $?"
 grep operations "$log"
+""",
+    "doctor-and-features": """
+"$HULL" doctor >"$log" 2>&1 || fail "doctor is not content"
+cat "$log"
+grep -q 'Arm virtualization' "$log" || fail "the kind of KVM is not told"
+boot 125 -k $FILES/kernel --cpu=+sve
+grep -q "does not offer 'sve'" "$log" || fail "no sentence about what the processor has not"
+boot 116 -k $FILES/kernel --cpu=-avx2
+grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unknown feature"
 """,
     "gicv2-1cpu-poweroff": ONE_CPU,
     "gicv2-2cpu-panic": PANIC,
