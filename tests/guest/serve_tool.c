@@ -246,7 +246,7 @@ static void check_limits(struct check *check)
 		"sh", "-c", "echo $$ >$1/pid; sleep 100; true", "sh", check->place, NULL};
 	const char *const daemons[] = {"sh", "-c",
 		"(setsid sh -c 'echo $$ >$1/pid; sleep 100; true' sh $1 >/dev/null 2>&1 &); sleep "
-	        "100",
+		"100",
 		"sh", check->place, NULL};
 	const char *const says[] = {
 		"sh", "-c", "echo $$ >$1/pid; yes; true", "sh", check->place, NULL};
