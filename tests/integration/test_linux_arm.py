@@ -124,12 +124,12 @@ for way in bad-access bad-store; do
 	end 123 end=$way
 	grep -q 'an access to a device, at 0x9000000, by an instruction' "$log" || fail "no sentence"
 done
-end 124 end=spin 20s
-end 124 end=halt 20s
-end 124 end=hang-uart 20s
-end 124 end=crash-loaded 20s
-end 124 end=bad-tables 20s
-end 124 end=cpus-off 20s
+end 124 end=spin 10s
+end 124 end=halt 10s
+end 124 end=hang-uart 10s
+end 124 end=crash-loaded 10s
+end 124 end=bad-tables 10s
+end 124 end=cpus-off 10s
 grep -q 'the last processor goes' "$log" || fail "another did not"
 """
 CASES = {
