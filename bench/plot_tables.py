@@ -42,9 +42,9 @@ def find_table(text, header):
 
 
 def number(cell):
-    """What a cell begins with, as in "364 k, 5.4 us"; None: no number."""
+    """What a cell begins with, as in "364 k, 5.4 us"."""
     found = re.match(r"([0-9.]+)( k)?\b", cell)
-    return float(found[1]) * (1000 if found[2] else 1) if found else None
+    return float(found[1]) * (1000 if found[2] else 1)
 
 
 def plain(text):
@@ -52,8 +52,8 @@ def plain(text):
 
 
 def draw(header, rows, unit):
-    """A row's columns up to the first that is a ratio, each a bar in the measure of the longest; rows
-    of different units have measures of their own."""
+    """A row's columns but for ratios and differences, each a bar in the measure of the longest; rows of
+    different units have measures of their own."""
     columns = [index for index in range(1, len(header))
                if "/" not in header[index] and "above" not in header[index]]
     own_measure = "each row" in unit

@@ -6,11 +6,16 @@ emulated host of that architecture (tests/host/README.md).
 
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 LIB = Path(__file__).resolve().parent
 EMULATED_HOST = LIB.parents[1] / "tests/host/emulated-host"
+sys.path.append(str(EMULATED_HOST.parent))
+
+from emulation.failure import HOST_LOST  # noqa: E402
+
 UNPACK = LIB / "unpack-packages"
 CONFIGURE = LIB / "configure-packages"
 SOURCES = (Path(__file__).resolve(), UNPACK, CONFIGURE)
@@ -18,8 +23,6 @@ SOURCES = (Path(__file__).resolve(), UNPACK, CONFIGURE)
 ARCHITECTURES = {"amd64": ("x86_64", "bin sbin lib lib64"),
                  "arm64": ("aarch64-gicv2", "bin sbin lib")}
 LIMIT_SECONDS = 1800  # of two or three minutes
-# Of emulated-host: the host ended, or no longer answers, as an emulated one does now and then.
-HOST_LOST = (112, 113)
 # Kernels guard themselves by emptying the TLB with every system call, which is dear where it is
 # emulated.
 HOST_WORDS = "mitigations=off"

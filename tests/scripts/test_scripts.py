@@ -50,6 +50,19 @@ class WithScratch(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.scratch = Path(scratch.name)
 
+    def script_with(self, name, arguments, programs):
+        """A script whose cache is empty at first and to which these shell texts are the programs;
+        they may leave something in $WORDS."""
+        tools = self.scratch / "tools"
+        tools.mkdir(exist_ok=True)
+        for program, text in programs.items():
+            (tools / program).write_text(f"#!/bin/sh\n{text}")
+            (tools / program).chmod(0o755)
+        return subprocess.run(
+            [SCRIPTS / name, *arguments], capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, "HULL_CACHE": str(self.scratch / "cache"),
+                 "WORDS": str(self.scratch / "words"), "PATH": f"{tools}:{os.environ['PATH']}"})
+
 
 class ExtractVmlinuxTest(WithScratch):
     SIZE = struct.pack("<I", len(ELF))
@@ -190,18 +203,9 @@ echo "image of $last" >"$file"
 """
 
     def make(self, *arguments, **programs):
-        tools = self.scratch / "tools"
-        tools.mkdir(exist_ok=True)
-        stand_ins = {"apt-get": self.APT_GET, "apt-cache": self.APT_CACHE,
-                     "mmdebstrap": self.MMDEBSTRAP, "mke2fs": self.MKE2FS, **programs}
-        for name, text in stand_ins.items():
-            (tools / name).write_text(f"#!/bin/sh\n{text}")
-            (tools / name).chmod(0o755)
-        return subprocess.run(
-            [SCRIPTS / "make-debian-image", *arguments], capture_output=True, text=True, timeout=60,
-            check=False, env={**os.environ, "HULL_CACHE": str(self.scratch / "cache"),
-                              "WORDS": str(self.scratch / "words"),
-                              "PATH": f"{tools}:{os.environ['PATH']}"})
+        return self.script_with("make-debian-image", arguments, {
+            "apt-get": self.APT_GET, "apt-cache": self.APT_CACHE, "mmdebstrap": self.MMDEBSTRAP,
+            "mke2fs": self.MKE2FS, **programs})
 
     def test_it_is_made_once(self):
         result = self.make("--size", "300M")
@@ -351,16 +355,8 @@ touch "$archives/one.deb" "$archives/two.deb"
     DPKG_DEB = 'mkdir -p "$3/usr/bin" && echo "$2" >"$3/usr/bin/${2##*/}"'
 
     def fetch(self, *arguments, **programs):
-        tools = self.scratch / "tools"
-        tools.mkdir(exist_ok=True)
-        for name, text in {"apt-get": self.APT_GET, "dpkg-deb": self.DPKG_DEB, **programs}.items():
-            (tools / name).write_text(f"#!/bin/sh\n{text}")
-            (tools / name).chmod(0o755)
-        return subprocess.run(
-            [SCRIPTS / "fetch-programs", *arguments], capture_output=True, text=True, timeout=60,
-            check=False, env={**os.environ, "HULL_CACHE": str(self.scratch / "cache"),
-                              "WORDS": str(self.scratch / "words"),
-                              "PATH": f"{tools}:{os.environ['PATH']}"})
+        return self.script_with("fetch-programs", arguments, {
+            "apt-get": self.APT_GET, "dpkg-deb": self.DPKG_DEB, **programs})
 
     def test_it_is_fetched_once(self):
         result = self.fetch("--arch", "other")

@@ -18,15 +18,13 @@ HERE = Path(__file__).resolve().parent
 # MiB that a transfer between a guest and its peer is to move; 0: as few as each case has by itself.
 TRANSFER_MIB = int(os.environ.get("HULL_TEST_TRANSFER_MIB", "0"))
 CASE_SECONDS = 700 + 3 * TRANSFER_MIB  # many times what any needs on a free machine
-# Of emulated-host: it ended, or no longer answers. QEMU's emulation freezes a kernel now and then,
-# on busy machines above all; that says nothing about what ran in it.
-HOST_LOST = (112, 113)
 COMMAND_MODULES = ("drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block/virtio_blk.ko",
                    "drivers/char/hw_random", "fs/overlayfs", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
                    "crypto", "lib", "net/vmw_vsock", "fs/fuse", "drivers/net/virtio_net.ko",
                    "drivers/net/net_failover.ko", "net/core/failover.ko")
-sys.path.insert(0, str(ROOT / "scripts/lib"))
+sys.path[:0] = [str(ROOT / "scripts/lib"), str(ROOT / "tests/host")]
 
+from emulation.failure import HOST_LOST  # noqa: E402
 import debian  # noqa: E402
 import kernel_modules  # noqa: E402
 import programs  # noqa: E402
