@@ -242,8 +242,10 @@ void root_finish(void)
 	int fd = (int)sys_open("/proc/mounts", O_RDONLY, 0);
 	size_t length = 0;
 	long count;
-	bool has_killed = false;
+	bool has_waited = false;
 
+	/* Their sockets are closed by that, and others told. */
+	(void)sys_kill(-1, SIGKILL);
 	sys_sync();
 	while (length < sizeof(mounts) - 1 &&
 		(count = sys_read(fd, mounts + length, sizeof(mounts) - 1 - length)) > 0)
@@ -256,12 +258,9 @@ void root_finish(void)
 		if (!text_after(source, "/dev/"))
 			continue;
 		/* Whoever has a file open for writing would keep it from becoming read-only. */
-		if (!has_killed) {
-			(void)sys_kill(-1, SIGKILL);
-			while (sys_wait4(-1, NULL, __WALL) > 0)
-				;
-			has_killed = true;
-		}
+		while (!has_waited && sys_wait4(-1, NULL, __WALL) > 0)
+			;
+		has_waited = true;
 		(void)sys_mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY, NULL);
 	}
 }

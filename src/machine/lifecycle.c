@@ -10,6 +10,7 @@
 #include "log.h"
 #include "machine_ports.h"
 #include "machine_virtio.h"
+#include "machine_vsock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +22,7 @@ enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END, MAIL_COMMAND, MAIL_READER_GONE }
 /* Between looks whether the output has gone: at first soon, and less often for a slow reader. */
 #define DELIVERY_LOOK_MIN_NS (NANOSECONDS_PER_SECOND / 10000)
 #define DELIVERY_LOOK_MAX_NS (NANOSECONDS_PER_SECOND / 20)
+#define LAST_WORDS_NS        (NANOSECONDS_PER_SECOND / 2)
 
 static void end_with(struct machine *machine, int exit_status)
 {
@@ -83,29 +85,70 @@ void lifecycle_port_reader_gone(struct machine *machine, unsigned int port)
 		&machine->mailbox, (struct mail){.kind = MAIL_READER_GONE, .value = port});
 }
 
-/* The command has ended: the VM does when all of its output has gone where it belongs. The guest
- * has nothing more to say, and must not be able to go on for ever. */
-static void end_command(struct machine *machine, int exit_status)
+static bool has_delivered(const struct machine *machine)
 {
-	vcpu_group_pause(&machine->vcpus);
-	machine->command_runs = false;
-	machine->command_ended = true;
+	struct machine_vsock *vsock = machine_virtio_vsock(machine->virtio);
+
+	/* Without a command the ports have machine_virtio_finish. */
+	if (machine->command_ended &&
+		!machine_ports_have_delivered(machine_virtio_ports(machine->virtio)))
+		return false;
+	return !vsock || machine_vsock_has_delivered(vsock);
+}
+
+static void begin_delivery(struct machine *machine, int exit_status)
+{
 	machine->exit_status = exit_status;
 	machine->delivery_wait_ns = DELIVERY_LOOK_MIN_NS;
 	loop_timer_arm(&machine->delivery, clock_monotonic_ns());
+}
+
+/* By itself: what it has said before that goes where it belongs. */
+static void end_by_guest(struct machine *machine, int exit_status)
+{
+	vcpu_group_pause(&machine->vcpus);
+	machine->last_words_ns = 0;
+	if (has_delivered(machine))
+		end_with(machine, exit_status);
+	else
+		begin_delivery(machine, exit_status);
+}
+
+static bool may_go_on(const struct machine *machine)
+{
+	const struct machine_vsock *vsock = machine_virtio_vsock(machine->virtio);
+
+	return vsock && clock_monotonic_ns() < machine->last_words_ns &&
+	       machine_vsock_guest_sends(vsock);
 }
 
 static void look_for_delivery(void *owner)
 {
 	struct machine *machine = owner;
 
-	if (machine_ports_have_delivered(machine_virtio_ports(machine->virtio))) {
-		end_with(machine, machine->exit_status);
-		return;
+	if (!may_go_on(machine)) {
+		machine->last_words_ns = 0;
+		vcpu_group_pause(&machine->vcpus);
+		if (has_delivered(machine)) {
+			end_with(machine, machine->exit_status);
+			return;
+		}
 	}
 	loop_timer_arm(&machine->delivery, clock_monotonic_ns() + machine->delivery_wait_ns);
 	if (machine->delivery_wait_ns < DELIVERY_LOOK_MAX_NS)
 		machine->delivery_wait_ns *= 2;
+}
+
+/* The command has ended: the VM does when all of its output has gone where it belongs. Sockets that
+ * it has left are still being closed by the guest's kernel, which has nothing to say else and must
+ * not be able to go on for ever. */
+static void end_command(struct machine *machine, int exit_status)
+{
+	machine->command_runs = false;
+	machine->command_ended = true;
+	machine->last_words_ns = clock_monotonic_ns() + LAST_WORDS_NS;
+	begin_delivery(machine, exit_status);
+	look_for_delivery(machine);
 }
 
 static void command_not_executed(struct machine *machine, int code)
@@ -143,7 +186,7 @@ static void command_said(struct machine *machine, enum command_event event, uint
 		(void)err_set(&machine->end_sentence, 0, "the guest could not %s: %s",
 			machine->config->serve ? "serve" : "run the command",
 			machine_command_sentence(machine->command));
-		end_with(machine, EXIT_STATUS_NEVER_STARTED);
+		end_by_guest(machine, EXIT_STATUS_NEVER_STARTED);
 		break;
 	}
 }
@@ -151,19 +194,21 @@ static void command_said(struct machine *machine, enum command_event event, uint
 /* The guest has powered off, which its init does only when Hull has taken no notice of it. */
 static void command_guest_gone(struct machine *machine)
 {
-	if (machine->command_ended)
+	if (machine->command_ended) {
+		machine->last_words_ns = 0;
 		return; /* the rest of its output is on its way */
+	}
 	if (machine->signal) {
-		end_with(machine, EXIT_STATUS_SIGNAL + machine->signal);
+		end_by_guest(machine, EXIT_STATUS_SIGNAL + machine->signal);
 		return;
 	}
 	if (machine->config->serve && machine->command_runs) {
-		end_with(machine, EXIT_STATUS_POWER_OFF);
+		end_by_guest(machine, EXIT_STATUS_POWER_OFF);
 		return;
 	}
 	(void)err_set(&machine->end_sentence, 0, "the guest powered off before the command %s",
 		machine->command_runs ? "ended" : "was run");
-	end_with(machine, EXIT_STATUS_NEVER_STARTED);
+	end_by_guest(machine, EXIT_STATUS_NEVER_STARTED);
 }
 
 static void guest_panicked(struct machine *machine)
@@ -171,7 +216,7 @@ static void guest_panicked(struct machine *machine)
 	machine->panicked = true;
 	if (machine->config->on_panic == CONFIG_ON_PANIC_EXIT) {
 		(void)err_set(&machine->end_sentence, 0, "the guest's kernel panicked");
-		end_with(machine, EXIT_STATUS_PANIC);
+		end_by_guest(machine, EXIT_STATUS_PANIC);
 		return;
 	}
 	log_line(LOG_LEVEL_WARNING, "the guest's kernel panicked; its vCPUs are stopped until a "
@@ -184,8 +229,8 @@ static void guest_reset(struct machine *machine, uint32_t value)
 		guest_panicked(machine);
 	} else if (machine->config->on_reboot == CONFIG_ON_REBOOT_EXIT || machine->signal) {
 		(void)err_set(&machine->end_sentence, 0, "the guest rebooted (--on-reboot=exit)");
-		end_with(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
-						  : EXIT_STATUS_REBOOT);
+		end_by_guest(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
+						      : EXIT_STATUS_REBOOT);
 	} else {
 		machine->reset_wanted = true;
 		loop_stop(&machine->loop);
@@ -200,8 +245,8 @@ static void guest_ended(struct machine *machine, enum guest_end end, uint32_t va
 			command_guest_gone(machine);
 			break;
 		}
-		end_with(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
-						  : EXIT_STATUS_POWER_OFF);
+		end_by_guest(machine, machine->signal ? EXIT_STATUS_SIGNAL + machine->signal
+						      : EXIT_STATUS_POWER_OFF);
 		break;
 	case GUEST_END_RESET:
 		guest_reset(machine, value);
@@ -210,7 +255,7 @@ static void guest_ended(struct machine *machine, enum guest_end end, uint32_t va
 		guest_panicked(machine);
 		break;
 	case GUEST_END_DEBUG_EXIT:
-		end_with(machine, (int)((value << 1 | 1) & 0xff));
+		end_by_guest(machine, (int)((value << 1 | 1) & 0xff));
 		break;
 	case GUEST_END_NONE:
 	case GUEST_END_CRASH_LOADED:
@@ -261,11 +306,11 @@ static void mail_received(void *owner, const struct mail *mail)
 			"vCPU %u shut down (triple fault): the guest's kernel crashed without a "
 			"word",
 			vcpu->index);
-		end_with(machine, EXIT_STATUS_TRIPLE_FAULT);
+		end_by_guest(machine, EXIT_STATUS_TRIPLE_FAULT);
 		return;
 	}
 	report_failure(machine, mail->about);
-	end_with(machine, EXIT_STATUS_KVM_FAILURE);
+	end_by_guest(machine, EXIT_STATUS_KVM_FAILURE);
 }
 
 /* Job control: the terminal is the shell's while we are stopped. */

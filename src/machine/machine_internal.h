@@ -45,8 +45,9 @@ struct machine {
 	struct control_socket control;
 	struct loop_timer timeout;
 	struct loop_timer grace;
-	struct loop_timer delivery; /* of a command's output, once it has ended */
+	struct loop_timer delivery; /* of what the guest has said, once it has ended */
 	uint64_t delivery_wait_ns;
+	uint64_t last_words_ns; /* until when the guest may go on once its command has ended */
 	struct loop_timer power_timer;
 	struct loop_timer rtc_timer;
 	struct image kernel;

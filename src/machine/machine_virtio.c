@@ -356,11 +356,20 @@ int machine_virtio_set_link(struct machine_virtio *virtio, unsigned int number, 
 	return -ENODEV;
 }
 
-int machine_virtio_connect_vsock(struct machine_virtio *virtio, uint32_t guest_port, int fd)
+struct machine_vsock *machine_virtio_vsock(struct machine_virtio *virtio)
 {
 	for (unsigned int i = 0; virtio && i < virtio->slot_count; i++)
 		if (virtio->slots[i]->vsock)
-			return machine_vsock_connect(virtio->slots[i]->vsock, guest_port, fd);
+			return virtio->slots[i]->vsock;
+	return NULL;
+}
+
+int machine_virtio_connect_vsock(struct machine_virtio *virtio, uint32_t guest_port, int fd)
+{
+	struct machine_vsock *vsock = machine_virtio_vsock(virtio);
+
+	if (vsock)
+		return machine_vsock_connect(vsock, guest_port, fd);
 	fd_close(&fd);
 	return -ENODEV;
 }

@@ -32,6 +32,8 @@ must_check int machine_virtio_start(struct machine_virtio *virtio, struct err *e
 /* NULL when there are none. */
 struct machine_ports *machine_virtio_ports(struct machine_virtio *virtio);
 
+struct machine_vsock *machine_virtio_vsock(struct machine_virtio *virtio);
+
 /* Plugs the number-th NIC's cable in, or pulls it: 0, or -ENODEV. */
 must_check int machine_virtio_set_link(struct machine_virtio *virtio, unsigned int number, bool up);
 

@@ -1,18 +1,25 @@
 /* See machine_vsock.h. */
 #include "machine_vsock.h"
 
+#include "clock.h"
 #include "fd.h"
 #include "host_socket.h"
+#include "log.h"
 #include "machine_internal.h"
 #include "virtio_vsock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#define PATIENCE_NS NANOSECONDS_PER_SECOND
+#define LONGEST_NS  (10 * NANOSECONDS_PER_SECOND)
+
 struct machine_vsock {
 	const char *path; /* the config's; NULL: there is no listener */
 	struct host_socket listener;
 	struct virtio_device *device; /* owned */
+	/* Of the delivery at the end. */
+	uint64_t left_bytes, begin_ns, moved_ns;
 };
 
 int machine_vsock_create(const struct machine *machine, const char *name,
@@ -58,6 +65,31 @@ struct virtio_device *machine_vsock_device(struct machine_vsock *vsock)
 int machine_vsock_connect(struct machine_vsock *vsock, uint32_t guest_port, int fd)
 {
 	return virtio_vsock_connect(vsock->device, guest_port, fd);
+}
+
+bool machine_vsock_guest_sends(const struct machine_vsock *vsock)
+{
+	return virtio_vsock_deliver(vsock->device).is_open;
+}
+
+bool machine_vsock_has_delivered(struct machine_vsock *vsock)
+{
+	uint64_t left_bytes = virtio_vsock_deliver(vsock->device).bytes;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (!left_bytes)
+		return true;
+	if (!vsock->begin_ns)
+		vsock->begin_ns = now_ns;
+	if (left_bytes != vsock->left_bytes)
+		vsock->moved_ns = now_ns;
+	vsock->left_bytes = left_bytes;
+	if (now_ns - vsock->moved_ns < PATIENCE_NS && now_ns - vsock->begin_ns < LONGEST_NS)
+		return false;
+	log_line(LOG_LEVEL_WARNING,
+		"vsock: the host's end of a connection does not read: what the guest sent last is "
+		"lost");
+	return true;
 }
 
 void machine_vsock_destroy(struct machine_vsock *vsock)

@@ -22,5 +22,12 @@ struct virtio_device *machine_vsock_device(struct machine_vsock *vsock);
 /* See machine_virtio.h. */
 must_check int machine_vsock_connect(struct machine_vsock *vsock, uint32_t guest_port, int fd);
 
+/* The guest may send more. */
+bool machine_vsock_guest_sends(const struct machine_vsock *vsock);
+
+/* What the guest has sent has gone to those who read it, or one of them has taken nothing for a
+ * second or not all in ten: the log says so. */
+bool machine_vsock_has_delivered(struct machine_vsock *vsock);
+
 /* The device too: its transport is gone already. NULL is accepted. */
 void machine_vsock_destroy(struct machine_vsock *vsock);

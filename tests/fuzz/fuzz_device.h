@@ -139,10 +139,15 @@ bool virtq_is_running(const struct virtq *queue)
 	return queue->running;
 }
 
+bool virtq_has_available(const struct virtq *queue)
+{
+	return queue->popped != queue->count;
+}
+
 bool virtq_enable_notifications(struct virtq *queue)
 {
 	queue->notifications = true;
-	return queue->popped != queue->count;
+	return virtq_has_available(queue);
 }
 
 void virtq_disable_notifications(struct virtq *queue)

@@ -1,10 +1,11 @@
 /*
  * The socket device: packets of a driver that says anything, clients and servers of the host's that
  * do anything. Each chain comes back once, what the guest gets is a packet of the length that it
- * says, and whatever happened, every place is free again after a reset.
+ * says, and whatever happened, every place is free again some time after a reset.
  *
  * Input: operations, each with its operands.
  */
+#include "clock.h"
 #include "fuzz_device.h"
 #include "vsock_internal.h"
 
@@ -190,6 +191,16 @@ static void check_buffers(void)
 	}
 }
 
+/* Without its driver a connection only waits for a reader. */
+static void check_abandoned(const struct vsock_connection *connection)
+{
+	fuzz_require(!connection->is_known && !connection->is_queued);
+	if (connection->state != VSOCK_FREE)
+		fuzz_require(connection->state == VSOCK_DRAINING && connection->deadline_ns &&
+			     vsock_connection_held(connection) &&
+			     connection->poll.events == POLLOUT);
+}
+
 static void check_reset(struct virtio_vsock *vsock)
 {
 	struct vsock_connection *connection;
@@ -197,6 +208,10 @@ static void check_reset(struct virtio_vsock *vsock)
 
 	virtio_device_reset(&vsock->device);
 	fuzz_require(TAILQ_EMPTY(&vsock->ready) && !vsock->receive && !vsock->reset_count);
+	for (unsigned int i = 0; i < VIRTIO_VSOCK_CONNECTIONS_MAX; i++)
+		check_abandoned(&vsock->connections[i]);
+	now_ns += UINT64_C(1000) * NANOSECONDS_PER_SECOND;
+	fuzz_expire(&vsock->timer);
 	TAILQ_FOREACH(connection, &vsock->free, free_link)
 	{
 		fuzz_require(connection->state == VSOCK_FREE && connection->fd == -1);

@@ -2,12 +2,14 @@
  * One connection through a virtio socket device, from either end.
  *
  *     vsock_tool connect PORT       in the guest: to a port of the host (CID 2)
+ *     vsock_tool send PORT          in the guest: the same, and waits for nothing
  *     vsock_tool echo PORT          in the guest: accepts one and sends back what comes
  *     vsock_tool dial PATH PORT     on the host: to a port of the guest
  *     vsock_tool serve PATH         on the host: accepts one and sends back what comes
+ *     vsock_tool take PATH          on the host: accepts one and reads it slowly
  *
  * connect and dial send their standard input and then no more, and write to standard output what
- * comes back, to its end. 0: all of it; 1: something went wrong.
+ * comes back, to its end; so does take. 0: all of it; 1: something went wrong.
  *
  * Needs no library beyond the C library, for it also runs in minimal systems.
  */
@@ -26,6 +28,8 @@
 #define BUFFER_BYTES 65536
 #define TRIES        200 /* of a tenth of a second, until somebody listens */
 #define TENTH_US     100000
+#define SLOW_BYTES   4096 /* every SLOW_US */
+#define SLOW_US      100000
 
 static int fail(const char *what)
 {
@@ -46,15 +50,32 @@ static bool write_all(int fd, const char *bytes, ssize_t length)
 	return true;
 }
 
-static int send_back(int fd)
+static int copy(int from, int to, size_t bytes, useconds_t pause_us)
 {
 	static char buffer[BUFFER_BYTES];
 	ssize_t count;
 
-	while ((count = read(fd, buffer, sizeof(buffer))) > 0)
-		if (!write_all(fd, buffer, count))
-			return fail("send back");
+	while ((count = read(from, buffer, bytes)) > 0) {
+		if (!write_all(to, buffer, count))
+			return fail("send");
+		(void)usleep(pause_us);
+	}
 	return count < 0 ? fail("receive") : 0;
+}
+
+static int send_back(int fd)
+{
+	return copy(fd, fd, BUFFER_BYTES, 0);
+}
+
+static int send_input(int fd)
+{
+	return copy(STDIN_FILENO, fd, BUFFER_BYTES, 0);
+}
+
+static int take_slowly(int fd)
+{
+	return copy(fd, STDOUT_FILENO, SLOW_BYTES, SLOW_US);
 }
 
 /* Both directions at once: what comes back must not wait until all is sent. */
@@ -95,24 +116,24 @@ static struct sockaddr_vm guest_address(unsigned int cid, const char *port)
 		.svm_port = (unsigned int)strtoul(port, NULL, 10)};
 }
 
-static int connect_to_host(const char *port)
+static int connect_to_host(const char *port, int (*use)(int fd))
 {
 	struct sockaddr_vm address = guest_address(VMADDR_CID_HOST, port);
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail("connect");
-	return exchange(fd);
+	return use(fd);
 }
 
-static int accept_one(int listener)
+static int accept_one(int listener, int (*use)(int fd))
 {
 	int fd;
 
 	if (listen(listener, 1) < 0)
 		return fail("listen");
 	fd = accept(listener, NULL, NULL);
-	return fd < 0 ? fail("accept") : send_back(fd);
+	return fd < 0 ? fail("accept") : use(fd);
 }
 
 static int echo_in_guest(const char *port)
@@ -122,7 +143,7 @@ static int echo_in_guest(const char *port)
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail("bind");
-	return accept_one(fd);
+	return accept_one(fd, send_back);
 }
 
 static struct sockaddr_un host_address(const char *path)
@@ -133,14 +154,14 @@ static struct sockaddr_un host_address(const char *path)
 	return address;
 }
 
-static int serve_on_host(const char *path)
+static int serve_on_host(const char *path, int (*use)(int fd))
 {
 	struct sockaddr_un address = host_address(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail("bind");
-	return accept_one(fd);
+	return accept_one(fd, use);
 }
 
 /* The connection, once the guest has accepted it; -1: not yet. */
@@ -177,13 +198,19 @@ static int dial_guest(const char *path, const char *port)
 int main(int count, char **words)
 {
 	if (count == 3 && strcmp(words[1], "connect") == 0)
-		return connect_to_host(words[2]);
+		return connect_to_host(words[2], exchange);
+	if (count == 3 && strcmp(words[1], "send") == 0)
+		return connect_to_host(words[2], send_input);
 	if (count == 3 && strcmp(words[1], "echo") == 0)
 		return echo_in_guest(words[2]);
 	if (count == 4 && strcmp(words[1], "dial") == 0)
 		return dial_guest(words[2], words[3]);
 	if (count == 3 && strcmp(words[1], "serve") == 0)
-		return serve_on_host(words[2]);
-	(void)fprintf(stderr, "vsock_tool: connect PORT, echo PORT, dial PATH PORT, serve PATH\n");
+		return serve_on_host(words[2], send_back);
+	if (count == 3 && strcmp(words[1], "take") == 0)
+		return serve_on_host(words[2], take_slowly);
+	(void)fprintf(stderr,
+		"vsock_tool: connect PORT, send PORT, echo PORT, dial PATH PORT, serve PATH, "
+		"take PATH\n");
 	return 1;
 }

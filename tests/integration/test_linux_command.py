@@ -180,6 +180,14 @@ command 0 --vsock $scratch/vm,cid=77 --root $ROOT --transport mmio --io-engine t
 	vsock_tool echo 6000
 wait $dialler || fail "dial: $(cat $scratch/dialled)"
 cmp $scratch/back $scratch/random || fail "8 MiB came back as something else"
+# The guest ends while its reader is far behind.
+head -c 400000 $scratch/random >$scratch/part
+$TOOL take $scratch/vm_5002 >$scratch/back & reader=$!
+INPUT=$scratch/part
+command 0 --vsock $scratch/vm --root $ROOT -- vsock_tool send 5002
+INPUT=/dev/null
+wait $reader || fail "the slow reader"
+cmp $scratch/back $scratch/part || fail "what the guest sent last is lost"
 # One who calls a guest that does not listen is told, and so is the second VM.
 "$HULL" run --timeout 60s $KERNEL --vsock $scratch/vm --root $ROOT -- sleep 8 2>/dev/null & hull=$!
 until [ -S $scratch/vm ]; do sleep 0.1; done

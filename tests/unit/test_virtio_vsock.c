@@ -100,17 +100,22 @@ static void make(struct fixture *fixture)
 	fake_activate(fixture->device, 0);
 }
 
+static void remove_sockets(const struct fixture *fixture)
+{
+	(void)close(fixture->listener);
+	(void)close(fixture->service);
+	(void)unlink(fixture->path);
+	(void)unlink(fixture->service_path);
+	assert_int_equal(rmdir(fixture->directory), 0);
+}
+
 static void finish(struct fixture *fixture)
 {
 	fake_reset(fixture->device);
 	assert_int_equal(poll_count, 0);
 	assert_null(fixture->io.timer);
 	fixture->device->ops->destroy(fixture->device);
-	(void)close(fixture->listener);
-	(void)close(fixture->service);
-	(void)unlink(fixture->path);
-	(void)unlink(fixture->service_path);
-	assert_int_equal(rmdir(fixture->directory), 0);
+	remove_sockets(fixture);
 }
 
 static void offer(struct fixture *fixture, unsigned int count, size_t bytes)
@@ -402,6 +407,103 @@ static void reader_that_stops_gives_its_place(void **state)
 	finish(&fixture);
 }
 
+#define PART_BYTES 16384
+
+/* Parts until the host's end takes no more and the device keeps one; how many bytes that were. */
+static size_t fill(struct fixture *fixture)
+{
+	static uint8_t part[PART_BYTES];
+	struct vsock_header header = packet(VSOCK_OP_RW, 1000, 52);
+	size_t bytes = 0;
+
+	header.length = sizeof(part);
+	while (!virtio_vsock_deliver(fixture->device).bytes) {
+		memset(part, (int)(bytes / sizeof(part)), sizeof(part));
+		send_packet(fixture, &header, part, sizeof(part));
+		bytes += sizeof(part);
+	}
+	return bytes;
+}
+
+static size_t read_to_the_end(int fd)
+{
+	uint8_t buffer[PART_BYTES];
+	size_t bytes = 0;
+	ssize_t count;
+
+	while ((count = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
+		for (ssize_t i = 0; i < count; i++)
+			assert_int_equal(buffer[i], (uint8_t)(bytes++ / PART_BYTES));
+		run_polls();
+	}
+	assert_int_equal(count, 0);
+	return bytes;
+}
+
+static void what_was_sent_survives_the_driver(void **state)
+{
+	struct fixture fixture;
+	struct vsock_header header = packet(VSOCK_OP_RW, 1000, 52);
+	uint8_t *all = calloc(1, VSOCK_HEADER_BYTES + PART_BYTES);
+	size_t bytes;
+	int fd;
+
+	(void)state;
+	assert_non_null(all);
+	make(&fixture);
+	offer(&fixture, 16, 4096);
+	fd = connect_guest(&fixture);
+	bytes = fill(&fixture);
+	/* Made available, and reset before anybody looked. */
+	header.length = PART_BYTES;
+	vsock_header_encode(&header, all);
+	memset(all + VSOCK_HEADER_BYTES, (int)(bytes / PART_BYTES), PART_BYTES);
+	fake_offer(fixture.device, 1, all, VSOCK_HEADER_BYTES + PART_BYTES, 0);
+	free(all);
+	fake_reset(fixture.device);
+	assert_true(virtio_vsock_deliver(fixture.device).bytes > PART_BYTES);
+	/* The next driver knows nothing of it, not even by the same ports. */
+	fake_activate(fixture.device, 0);
+	offer(&fixture, 4, 4096);
+	(void)close(connect_guest(&fixture));
+	assert_int_equal(read_to_the_end(fd), bytes + PART_BYTES);
+	assert_int_equal(virtio_vsock_deliver(fixture.device).bytes, 0);
+	(void)close(fd);
+	finish(&fixture);
+}
+
+static void readers_that_stop_do_not_outlive_the_device(void **state)
+{
+	struct fixture fixture;
+	size_t bytes;
+	int fds[2];
+
+	(void)state;
+	make(&fixture);
+	offer(&fixture, 16, 4096);
+	fds[0] = connect_guest(&fixture);
+	bytes = fill(&fixture);
+	fake_reset(fixture.device);
+	/* One is given up by the clock, */
+	now_ns = fixture.io.timer->deadline_ns;
+	fake_expire(&fixture.io);
+	assert_int_equal(poll_count, 0);
+	assert_true(read_to_the_end(fds[0]) < bytes);
+	/* another with the device. */
+	fake_activate(fixture.device, 0);
+	offer(&fixture, 16, 4096);
+	fds[1] = connect_guest(&fixture);
+	(void)fill(&fixture);
+	fake_reset(fixture.device);
+	assert_int_equal(poll_count, 1);
+	fixture.device->ops->destroy(fixture.device);
+	assert_int_equal(poll_count, 0);
+	assert_null(fixture.io.timer);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	remove_sockets(&fixture);
+}
+
 /* Nothing is read from the host beyond what the guest has room for. */
 static void guest_credit_is_kept(void **state)
 {
@@ -536,6 +638,8 @@ int main(void)
 		cmocka_unit_test(silence_times_out),
 		cmocka_unit_test(ignored_credit_is_reset),
 		cmocka_unit_test(reader_that_stops_gives_its_place),
+		cmocka_unit_test(what_was_sent_survives_the_driver),
+		cmocka_unit_test(readers_that_stop_do_not_outlive_the_device),
 		cmocka_unit_test(guest_credit_is_kept),
 		cmocka_unit_test(hostile_packets),
 		cmocka_unit_test(no_receive_buffers),

@@ -269,6 +269,32 @@ int virtio_vsock_connect(struct virtio_device *device, uint32_t guest_port, int 
 	return call.result;
 }
 
+struct delivery {
+	struct virtio_vsock *vsock;
+	struct virtio_vsock_rest rest;
+};
+
+static void deliver(void *context)
+{
+	struct delivery *delivery = context;
+	struct virtio_vsock *vsock = delivery->vsock;
+	struct virtq *queue;
+
+	vsock_run(vsock);
+	queue = queue_of(vsock, TRANSMIT_QUEUE);
+	delivery->rest.bytes = vsock_connections_forward(vsock) +
+	                       (queue && virtq_has_available(queue));
+	delivery->rest.is_open = vsock_connections_open(vsock);
+}
+
+struct virtio_vsock_rest virtio_vsock_deliver(struct virtio_device *device)
+{
+	struct delivery delivery = {.vsock = container_of(device, struct virtio_vsock, device)};
+
+	io_thread_call(device->io_thread, deliver, &delivery);
+	return delivery.rest;
+}
+
 static int vsock_activate(struct virtio_device *device)
 {
 	struct virtio_vsock *vsock = container_of(device, struct virtio_vsock, device);
@@ -293,13 +319,17 @@ static void vsock_quiesce(struct virtio_device *device, unsigned int queue)
 		flush(vsock, RECEIVE_QUEUE);
 	}
 	if (queue == VIRTIO_QUEUES_MAX) {
+		/* What the driver has made available is sent, whether or not it was looked at. */
+		vsock->reset_count = 0;
+		(void)receive_packets(vsock, QUEUE_SIZE);
+		flush(vsock, TRANSMIT_QUEUE);
+		vsock->reset_count = 0;
 		vsock->active = false;
 		vsock->run_again = false;
 		vsock->accept_again_ns = 0;
-		vsock->reset_count = 0;
-		io_timer_cancel(device->io_thread, &vsock->timer);
 		io_poll_cancel(device->io_thread, &vsock->listener);
-		vsock_connections_close(vsock);
+		vsock_connections_abandon(vsock);
+		vsock_arm_timer(vsock);
 	}
 	virtio_device_quiesced(device, queue);
 }
@@ -322,10 +352,21 @@ static void free_vsock(struct virtio_vsock *vsock)
 	free(vsock);
 }
 
+static void close_connections(void *context)
+{
+	struct virtio_vsock *vsock = context;
+
+	vsock_connections_close(vsock);
+	io_timer_cancel(vsock->device.io_thread, &vsock->timer);
+}
+
 static void vsock_destroy(struct virtio_device *device)
 {
+	struct virtio_vsock *vsock = container_of(device, struct virtio_vsock, device);
+
 	virtio_device_fini(device);
-	free_vsock(container_of(device, struct virtio_vsock, device));
+	io_thread_call(device->io_thread, close_connections, vsock);
+	free_vsock(vsock);
 }
 
 static const struct virtio_device_ops vsock_ops = {

@@ -33,7 +33,7 @@ struct vsock_connection *vsock_find(
 	return NULL;
 }
 
-static uint32_t held_bytes(const struct vsock_connection *connection)
+uint32_t vsock_connection_held(const struct vsock_connection *connection)
 {
 	return connection->received_bytes - connection->forwarded_bytes;
 }
@@ -106,15 +106,15 @@ static void host_takes_no_more(struct vsock_connection *connection)
 	connection->shutdown_due |= VSOCK_SHUTDOWN_RECEIVE;
 }
 
-static void forward(struct vsock_connection *connection)
+void vsock_connection_forward(struct vsock_connection *connection)
 {
 	if (connection->state != VSOCK_OPEN && connection->state != VSOCK_DRAINING)
 		return;
 	if (connection->shut_by_host & VSOCK_SHUTDOWN_RECEIVE)
 		connection->forwarded_bytes = connection->received_bytes;
-	while (held_bytes(connection)) {
+	while (vsock_connection_held(connection)) {
 		uint32_t at = connection->forwarded_bytes % VSOCK_BUFFER_BYTES;
-		uint32_t length = held_bytes(connection);
+		uint32_t length = vsock_connection_held(connection);
 		ssize_t count;
 
 		if (length > VSOCK_BUFFER_BYTES - at)
@@ -132,7 +132,7 @@ static void forward(struct vsock_connection *connection)
 	}
 	if (connection->forwarded_bytes - connection->told_fwd_cnt >= VSOCK_BUFFER_BYTES / 4)
 		connection->credit_due = true;
-	if (!held_bytes(connection) && (connection->shut_by_guest & VSOCK_SHUTDOWN_SEND))
+	if (!vsock_connection_held(connection) && (connection->shut_by_guest & VSOCK_SHUTDOWN_SEND))
 		(void)shutdown(connection->fd, SHUT_WR); /* once or more, all the same */
 }
 
@@ -174,14 +174,14 @@ static short wanted_events(const struct vsock_connection *connection)
 		return 0;
 	if (may_read_host(connection) && !connection->readable)
 		events |= POLLIN;
-	if (held_bytes(connection))
+	if (vsock_connection_held(connection))
 		events |= POLLOUT;
 	return (short)events;
 }
 
 void vsock_connection_settle(struct vsock_connection *connection)
 {
-	bool is_drained = !held_bytes(connection);
+	bool is_drained = !vsock_connection_held(connection);
 
 	if (connection->state == VSOCK_FREE)
 		return;
@@ -225,7 +225,7 @@ static void host_ready(struct io_poll *poll, short revents)
 			connection->readable = true;
 		if (revents & (POLLHUP | POLLERR))
 			connection->hung_up = true;
-		forward(connection);
+		vsock_connection_forward(connection);
 	}
 	vsock_connection_settle(connection);
 	vsock_run(vsock);
@@ -294,7 +294,7 @@ static void store(struct vsock_connection *connection, uint32_t length, struct c
 	uint32_t at = connection->received_bytes % VSOCK_BUFFER_BYTES;
 	uint32_t first = VSOCK_BUFFER_BYTES - at;
 
-	if (length > VSOCK_BUFFER_BYTES - held_bytes(connection) ||
+	if (length > VSOCK_BUFFER_BYTES - vsock_connection_held(connection) ||
 		(connection->shut_by_guest & VSOCK_SHUTDOWN_SEND) ||
 		length > chain->reader.left_bytes) {
 		vsock_connection_fail(connection);
@@ -308,21 +308,37 @@ static void store(struct vsock_connection *connection, uint32_t length, struct c
 		return;
 	}
 	connection->received_bytes += length;
-	forward(connection);
+	vsock_connection_forward(connection);
+}
+
+/* The guest knows it no more; what it has sent is still to arrive. */
+static void drain(struct vsock_connection *connection)
+{
+	leave_queue(connection);
+	forget_ports(connection);
+	connection->answer_op = 0;
+	connection->state = VSOCK_DRAINING;
+	connection->deadline_ns = connection->vsock->read_clock() + DRAIN_NS;
 }
 
 static void reset_by_guest(struct vsock_connection *connection)
 {
-	/* It waits only so long for our RST; what it has sent is still to arrive. */
-	if (connection->state == VSOCK_OPEN && held_bytes(connection) &&
+	/* It waits only so long for our RST. */
+	if (connection->state == VSOCK_OPEN && vsock_connection_held(connection) &&
 		(connection->shut_by_guest & VSOCK_SHUTDOWN_SEND)) {
-		leave_queue(connection);
-		forget_ports(connection);
-		connection->answer_op = 0;
-		connection->state = VSOCK_DRAINING;
-		connection->deadline_ns = connection->vsock->read_clock() + DRAIN_NS;
+		drain(connection);
 		vsock_arm_timer(connection->vsock);
 	} else {
+		vsock_connection_release(connection);
+	}
+}
+
+void vsock_connection_abandon(struct vsock_connection *connection)
+{
+	if (connection->state == VSOCK_OPEN && vsock_connection_held(connection)) {
+		drain(connection);
+		vsock_connection_settle(connection);
+	} else if (connection->state != VSOCK_DRAINING) {
 		vsock_connection_release(connection);
 	}
 }
@@ -343,7 +359,7 @@ static void receive_open(
 		connection->shut_by_guest |= header->flags & VSOCK_SHUTDOWN_BOTH;
 		if (connection->shut_by_guest & VSOCK_SHUTDOWN_RECEIVE)
 			(void)shutdown(connection->fd, SHUT_RD);
-		forward(connection);
+		vsock_connection_forward(connection);
 		break;
 	default:
 		vsock_connection_fail(connection);
@@ -452,49 +468,4 @@ bool vsock_connection_send(
 		vsock_connection_release(connection);
 	vsock_connection_settle(connection);
 	return header->op != 0;
-}
-
-uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns)
-{
-	uint64_t next_ns = 0;
-
-	for (unsigned int i = 0; i < VIRTIO_VSOCK_CONNECTIONS_MAX; i++) {
-		struct vsock_connection *connection = &vsock->connections[i];
-
-		if (!connection->deadline_ns)
-			continue;
-		if (connection->deadline_ns > now_ns) {
-			if (!next_ns || connection->deadline_ns < next_ns)
-				next_ns = connection->deadline_ns;
-		} else if (connection->state == VSOCK_GREETING ||
-			   connection->state == VSOCK_DRAINING || connection->answer_op) {
-			vsock_connection_release(connection); /* the guest does not know of it */
-		} else {
-			vsock_connection_fail(connection);
-			vsock_connection_settle(connection);
-		}
-	}
-	return next_ns;
-}
-
-void vsock_connections_init(struct virtio_vsock *vsock)
-{
-	TAILQ_INIT(&vsock->free);
-	TAILQ_INIT(&vsock->ready);
-	vsock->next_host_port = VSOCK_HOST_PORT_FIRST;
-	for (unsigned int i = 0; i < VIRTIO_VSOCK_CONNECTIONS_MAX; i++) {
-		struct vsock_connection *connection = &vsock->connections[i];
-
-		connection->vsock = vsock;
-		connection->fd = -1;
-		connection->buffer = vsock->buffers + (size_t)i * VSOCK_BUFFER_BYTES;
-		TAILQ_INSERT_TAIL(&vsock->free, connection, free_link);
-	}
-}
-
-void vsock_connections_close(struct virtio_vsock *vsock)
-{
-	for (unsigned int i = 0; i < VIRTIO_VSOCK_CONNECTIONS_MAX; i++)
-		if (vsock->connections[i].state != VSOCK_FREE)
-			vsock_connection_release(&vsock->connections[i]);
 }

@@ -89,8 +89,6 @@ struct virtio_vsock {
 	uint8_t bounce[VSOCK_BUFFER_BYTES];
 };
 
-void vsock_connections_init(struct virtio_vsock *vsock);
-void vsock_connections_close(struct virtio_vsock *vsock);
 struct vsock_connection *vsock_find(
 	struct virtio_vsock *vsock, uint32_t guest_port, uint32_t host_port);
 /* A packet of the guest's, its header judged; payload is what the chain has left to read. */
@@ -112,6 +110,22 @@ void vsock_connection_know(
 /* It is over; and the guest is told that it is. */
 void vsock_connection_release(struct vsock_connection *connection);
 void vsock_connection_fail(struct vsock_connection *connection);
+/* The guest's end is gone without a word: what it has sent still arrives. */
+void vsock_connection_abandon(struct vsock_connection *connection);
+/* To the host, as much as it takes. */
+void vsock_connection_forward(struct vsock_connection *connection);
+/* Bytes from the guest that the host has not taken. */
+uint32_t vsock_connection_held(const struct vsock_connection *connection);
+
+/* vsock_connections.c: all of them. */
+void vsock_connections_init(struct virtio_vsock *vsock);
+void vsock_connections_abandon(struct virtio_vsock *vsock);
+void vsock_connections_close(struct virtio_vsock *vsock);
+/* The guest may send more by one of them. */
+bool vsock_connections_open(const struct virtio_vsock *vsock);
+/* Returns how many bytes are held after that. It may move some where poll(2) does not say so yet: a
+ * UNIX socket is writable when half of it is free. */
+uint64_t vsock_connections_forward(struct virtio_vsock *vsock);
 /* Time-outs; returns the next deadline, 0: none. */
 uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns);
 
