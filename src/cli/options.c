@@ -235,8 +235,8 @@ const struct option option_table[] = {
 		.key = CONFIG_KEY_HUGEPAGES,
 		.commands = COMMAND_RUN,
 		.help = "RAM from the host's pool of 2 MiB pages",
-		.details = "The size must be a multiple of 2M, and the pool large enough: sudo "
-			   "sysctl vm.nr_hugepages=N.",
+		.details = "The size must be a multiple of 2M, and the pool large enough: "
+			   "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages.",
 	},
 	{
 		.name = "prealloc",
