@@ -20,6 +20,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Not vm.nr_hugepages: that is the pool of another size where the host's own pages are larger. */
+#define HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
 /* The first line of a small file, without its newline; "" when it cannot be read. */
 static void read_line(const char *path, char line[128])
 {
@@ -34,14 +37,15 @@ static void check_huge_pages(struct report *report)
 {
 	char total[128], available[128];
 
-	read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", total);
-	read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", available);
+	read_line(HUGE_PAGES "nr_hugepages", total);
+	read_line(HUGE_PAGES "free_hugepages", available);
 	if (!total[0])
 		report_add(report, "huge pages", FINDING_MISSING, NULL,
 			"this kernel has no pool of 2 MiB pages: --hugepages cannot work");
 	else if (strcmp(total, "0") == 0)
 		report_add(report, "huge pages", FINDING_LIMITED,
-			"for --hugepages: sudo sysctl vm.nr_hugepages=512 (1 GiB)",
+			"for --hugepages, 1 GiB: echo 512 | sudo tee "
+			"/sys/kernel/mm/hugepages/*-2048kB/nr_hugepages",
 			"the pool of 2 MiB pages is empty");
 	else
 		report_add(report, "huge pages", FINDING_OK, NULL, "%s of %s pages of 2 MiB free",

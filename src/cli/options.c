@@ -217,7 +217,8 @@ const struct option option_table[] = {
 		.value = "SIZE",
 		.default_value = "1G",
 		.help = "RAM: MiB, or with K, M, G or T behind it",
-		.details = "From 1M to 16T, a multiple of 4K. The host gives memory when the guest "
+		.details = "From 1M to 16T, a multiple of the host's pages, which are of 4K or, on "
+			   "some Arm servers, of 16K or 64K. The host gives memory when the guest "
 			   "first touches it, so a generous size costs nothing.",
 	},
 	{
@@ -234,8 +235,8 @@ const struct option option_table[] = {
 		.key = CONFIG_KEY_HUGEPAGES,
 		.commands = COMMAND_RUN,
 		.help = "RAM from the host's pool of 2 MiB pages",
-		.details = "The size must be a multiple of 2M, and the pool large enough: sudo "
-			   "sysctl vm.nr_hugepages=N.",
+		.details = "The size must be a multiple of 2M, and the pool large enough: "
+			   "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages.",
 	},
 	{
 		.name = "prealloc",

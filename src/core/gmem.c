@@ -32,7 +32,8 @@ static int map_region(
 	if (host == MAP_FAILED && huge)
 		return err_set(err, errno,
 			"guest memory: the host's pool of 2 MiB pages cannot give %" PRIu64
-			" MiB: enlarge it (vm.nr_hugepages, see hull doctor)",
+			" MiB: enlarge it "
+			"(/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages)",
 			region->size_bytes >> 20);
 	if (host == MAP_FAILED)
 		return err_set_errno(err, errno,

@@ -6,6 +6,7 @@
 #include "config_net.h"
 #include "config_port.h"
 #include "config_share.h"
+#include "config_value.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define PAGE_BYTES      UINT64_C(4096)
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
 void config_init(struct config *config)
@@ -75,9 +75,11 @@ static int validate_memory(const struct config *config, struct err *err)
 		config->memory_bytes > CONFIG_MEMORY_MAX_BYTES)
 		return err_set(err, EINVAL, "memory of %" PRIu64 " bytes is not within 1M to 16T",
 			config->memory_bytes);
-	if (config->memory_bytes % PAGE_BYTES)
-		return err_set(err, EINVAL, "memory of %" PRIu64 " bytes is not a multiple of 4K",
-			config->memory_bytes);
+	if (config->memory_bytes % config_page_bytes())
+		return err_set(err, EINVAL,
+			"memory of %" PRIu64 " bytes is not a multiple of %" PRIu64
+			"K, the size of this host's pages",
+			config->memory_bytes, config_page_bytes() >> 10);
 	if (config->memory == CONFIG_MEMORY_HUGEPAGES && config->memory_bytes % HUGE_PAGE_BYTES)
 		return err_set(err, EINVAL,
 			"with huge pages the memory must be a multiple of 2M, but %" PRIu64

@@ -88,8 +88,10 @@ static int set_memory(void *field, const char *value, struct err *err)
 			QUOTED " is not a size from 1M to 16T: a number of MiB, or a number with "
 			       "K, M, G or T behind it",
 			value);
-	if (bytes % 4096)
-		return err_set(err, EINVAL, QUOTED " is not a multiple of 4K", value);
+	if (bytes % config_page_bytes())
+		return err_set(err, EINVAL,
+			QUOTED " is not a multiple of %" PRIu64 "K, the size of this host's pages",
+			value, config_page_bytes() >> 10);
 	*(uint64_t *)field = bytes;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int config_value_copy(char **slot, const char *value, struct err *err)
 {
@@ -18,6 +19,11 @@ int config_value_copy(char **slot, const char *value, struct err *err)
 	free(*slot);
 	*slot = copy;
 	return 0;
+}
+
+uint64_t config_page_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 bool config_string_show(const void *field, struct text *text)

@@ -12,6 +12,9 @@
 /* Puts a copy in the place of the string that is there. */
 must_check int config_value_copy(char **slot, const char *value, struct err *err);
 
+/* A page of this host's: what memory is given in. */
+uint64_t config_page_bytes(void);
+
 /* A char *, NULL when it is not given. */
 bool config_string_show(const void *field, struct text *text);
 must_check int config_path_set(void *field, const char *value, struct err *err);

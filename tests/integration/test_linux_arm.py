@@ -220,6 +220,37 @@ for words in "" --cpu=-sve,-pauth; do
 	grep -qw asimd $out || report "no features: $(cat $out)"
 done
 """,
+    # Of 16 KiB, which the processor of this host has and that of the older one has not. What is read
+    # directly does not stay in the page cache: dd would take that when it is refused.
+    "gicv3-16k-pages": """
+[ -e $FILES/6.12-16k ] || exit 0
+. $(dirname $0)/command_case.sh
+KERNEL="-k $FILES/6.12-16k --modules $FILES/modules-16k -m 512M"
+mkdir $scratch/share
+head -c 9000000 /dev/urandom >$scratch/share/data
+head -c 1000448 /dev/urandom >$scratch/disk
+command 0 -d $scratch/disk --share $scratch/share:/share -- sh -c '
+	cached() { sed -n "s/^Cached: *\\([0-9]*\\) kB/\\1/p" /proc/meminfo; }
+	uname -m
+	grep -m 1 KernelPageSize /proc/self/smaps | tr -d " "
+	sha256sum </dev/vda
+	before=$(cached)
+	for size in 2097152 8388608; do
+		dd if=/share/data iflag=direct bs=$size count=1 2>/dev/null | sha256sum
+	done
+	more=$(($(cached) - before))
+	[ $more -lt 4096 ] && echo direct || echo "cached: $more KiB"
+	head -c 3000000 /share/data >/share/copy'
+{
+	echo aarch64
+	echo KernelPageSize:16kB
+	sha256sum <$scratch/disk
+	for size in 2097152 8388608; do head -c $size $scratch/share/data | sha256sum; done
+	echo direct
+} >$scratch/wanted
+diff $scratch/wanted $out || report "something else than files and page size"
+head -c 3000000 $scratch/share/data | cmp - $scratch/share/copy || report "another copy"
+""",
     "reset-and-input": """
 . $(dirname $0)/reset_case.sh
 reset_and_input -k $FILES/kernel -m 256M -c 2
@@ -257,6 +288,11 @@ grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unkn
     "probe-ends": PROBE_ENDS,
     "gicv2-hostile-pci": hostile("pci", "mmio", *WITHOUT_GICV3),
     "gicv2-hostile-mmio": hostile("mmio", *WITHOUT_PCI, *WITHOUT_GICV3),
+    "gicv2-16k-pages": """
+[ -e $FILES/6.12-16k ] || exit 0
+boot 117 -k $FILES/6.12-16k -m 256M
+grep -q "pages of 16K, which this host's processors do not have" "$log" || fail "no sentence"
+""",
     "gicv2-9cpu": """
 boot 125 -k $FILES/kernel -i $FILES/initrd -m 256M -c 9
 grep -q 'GICv2 only' "$log" || fail "no sentence about the interrupt controller"
@@ -284,6 +320,16 @@ def wrap(kernel, path):
     path.write_bytes(header.ljust(512, b"\0") + packed + struct.pack("<I", kernel.stat().st_size))
 
 
+def put_large_pages(files):
+    """A kernel with pages of 16 KiB, if this distribution has one."""
+    try:
+        found = fetched("6.12-16k", "arm64")
+    except subprocess.CalledProcessError:
+        return
+    shutil.copy(found["kernel"], files / "6.12-16k")
+    put_modules(found["modules"], files / "modules-16k")
+
+
 def prepare(files, firmware):
     for guest in ("hostile", "probe"):
         shutil.copy(Path(firmware) / guest, files)
@@ -293,6 +339,7 @@ def prepare(files, firmware):
     shutil.copy(fetched("6.1-generic", "arm64")["kernel"], files / "6.1-generic")
     wrap(Path(fetched("6.12-cloud", "arm64")["kernel"]), files / "6.12-cloud.efi")
     put_modules(found["modules"], files / "modules")
+    put_large_pages(files)
     put_initrd(files / "initrd-keys", fetched("6.1-generic", "arm64")["modules"], KEY_MODULES)
     put_initrd(files / "initrd")
 
@@ -307,7 +354,8 @@ def main(hull, firmware, virtq_threads, *wanted):
     if not wanted and runs_here(TARGETS["aarch64"]):
         wanted = cases_of_this_server()
     return Suite(hull, CASES, HALF, wanted, [virtq_threads],
-                 libraries=("libslirp.so.0", "libzstd.so.1"), case_seconds=CASE_SECONDS,
+                 libraries=("libslirp.so.0", "liblzma.so.5", "libzstd.so.1"),
+                 case_seconds=CASE_SECONDS,
                  target=TARGETS["aarch64"]).run(lambda files, _: prepare(files, firmware))
 
 

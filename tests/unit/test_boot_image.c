@@ -4,6 +4,7 @@
 #include "fd.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -20,12 +21,14 @@
 #define FILE_BYTES  0x3000
 #define ANYWHERE    0xaU /* with pages of 4 KiB */
 #define NEAR_BOTTOM 0x2U
+#define CORTEX_A57  UINT64_C(0x1124) /* its ID_AA64MMFR0_EL1: pages of 4 and 64 KiB */
 
 static struct gmem gmem;
 static uint8_t file[FILE_BYTES];
 static struct boot_result result;
 static struct err err;
 static uint64_t initrd_bytes; /* 0: none */
+static uint64_t memory_model; /* ID_AA64MMFR0_EL1 */
 
 static void put64(size_t offset, uint64_t value)
 {
@@ -51,6 +54,7 @@ static int setup(void **state)
 	put64(FLAGS, ANYWHERE);
 	put_text(MAGIC, "ARM\x64");
 	initrd_bytes = 0;
+	memory_model = CORTEX_A57;
 	return 0;
 }
 
@@ -82,6 +86,7 @@ static int load_as(size_t length, uint64_t claimed)
 		.initrd_fd = initrd_bytes ? initrd_fd : -1,
 		.initrd_size = initrd_bytes,
 		.initrd_name = "initrd.img",
+		.memory_model = memory_model,
 	};
 
 	err = (struct err){0};
@@ -143,6 +148,12 @@ static void a_kernel_of_the_bottom(void **state)
 static void what_does_not_fit(void **state)
 {
 	(void)state;
+	/* No page of any size is shared by both. */
+	put64(IMAGE_SIZE, IMAGE_BYTES + 1);
+	initrd_bytes = 1;
+	assert_loads();
+	assert_int_equal(result.initrd_start, RAM + 22 * MIB + 0x10000);
+	initrd_bytes = 0;
 	put64(IMAGE_SIZE, 46 * MIB);
 	assert_loads();
 	put64(IMAGE_SIZE, 46 * MIB + 1);
@@ -173,6 +184,35 @@ static void what_is_no_kernel(void **state)
 	assert_int_equal(load_as(10, 10), -ENOEXEC);
 }
 
+/* Arm ARM, ID_AA64MMFR0_EL1: TGran16 is bits 23 to 20, TGran64 27 to 24, TGran4 31 to 28. */
+static void what_has_other_pages(void **state)
+{
+	static const struct {
+		uint64_t flags, memory_model;
+		const char *missing; /* NULL: none */
+	} cases[] = {
+		{0xa, 0x00001124, NULL}, {0xa, 0x10101124, NULL}, /* with 52 bits of address */
+		{0xa, 0xf0101124, "4K"}, {0xc, 0x00001124, "16K"}, {0xc, 0x00101124, NULL},
+		{0xc, 0xff201124, NULL}, {0xe, 0x00001124, NULL}, {0xe, 0x0f101124, "64K"},
+		{0x8, 0xff001124, NULL}, /* the kernel does not say */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char part[64];
+
+		put64(FLAGS, cases[i].flags);
+		memory_model = cases[i].memory_model;
+		if (!cases[i].missing) {
+			assert_loads();
+			continue;
+		}
+		(void)snprintf(part, sizeof(part), "'vmlinuz' is built for pages of %s,",
+			cases[i].missing);
+		assert_refused(-ENOEXEC, part);
+	}
+}
+
 static void a_file_that_becomes_shorter(void **state)
 {
 	(void)state;
@@ -187,6 +227,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_kernel_of_the_bottom, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_does_not_fit, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_has_other_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_becomes_shorter, setup, teardown),
 	};
 

@@ -2,8 +2,10 @@
 #include "config_text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SOCKET_PATH_107                                         \
 	"/tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
@@ -25,7 +27,7 @@ static void values_are_set_and_shown(void **state)
 		{CONFIG_KEY_MEMORY, "1024", "1G"},
 		{CONFIG_KEY_MEMORY, "1024K", "1M"},
 		{CONFIG_KEY_MEMORY, "16T", "16T"},
-		{CONFIG_KEY_MEMORY, "1052672b", "1028K"},
+		{CONFIG_KEY_MEMORY, "1114112b", "1088K"},
 		{CONFIG_KEY_SHARED_MEMORY, NULL, ""},
 		{CONFIG_KEY_HUGEPAGES, NULL, ""},
 		{CONFIG_KEY_PREALLOC, NULL, ""},
@@ -84,7 +86,6 @@ static void wrong_values_are_named(void **state)
 		{CONFIG_KEY_MEMORY, "1E",
 			"'1E' is not a size from 1M to 16T: a number of MiB, or a number with K, "
 			"M, G or T behind it"},
-		{CONFIG_KEY_MEMORY, "1048577b", "'1048577b' is not a multiple of 4K"},
 		{CONFIG_KEY_CPUS, "0", "'0' is not a number of CPUs from 1 to 1024"},
 		{CONFIG_KEY_CPUS, "9999", "'9999' is not a number of CPUs from 1 to 1024"},
 		{CONFIG_KEY_CPU, "avx",
@@ -116,6 +117,26 @@ static void wrong_values_are_named(void **state)
 		assert_string_equal(err.text, cases[i].sentence);
 		config_fini(&config);
 	}
+}
+
+static void memory_in_pages_of_the_host(void **state)
+{
+	const unsigned int page = (unsigned int)sysconf(_SC_PAGESIZE);
+	char value[32], sentence[128];
+	struct config config;
+	struct err err = {0};
+
+	(void)state;
+	config_init(&config);
+	(void)snprintf(value, sizeof(value), "%ub", (1 << 20) + page / 2);
+	(void)snprintf(sentence, sizeof(sentence),
+		"'%s' is not a multiple of %uK, the size of this host's pages", value, page / 1024);
+	assert_int_equal(config_set(&config, CONFIG_KEY_MEMORY, value, &err), -EINVAL);
+	assert_string_equal(err.text, sentence);
+	(void)snprintf(value, sizeof(value), "%ub", (1 << 20) + page);
+	assert_int_equal(config_set(&config, CONFIG_KEY_MEMORY, value, &err), 0);
+	assert_int_equal(config.memory_bytes, (1 << 20) + page);
+	config_fini(&config);
 }
 
 static void other_wrong_values(void **state)
@@ -241,7 +262,7 @@ static void validation_trusts_nobody(void **state)
 	config.cpu_count = CONFIG_CPUS_MAX + 1;
 	assert_int_equal(config_validate(&config, NULL), -EINVAL);
 	config.cpu_count = 1;
-	config.memory_bytes = CONFIG_MEMORY_MIN_BYTES + 1;
+	config.memory_bytes = CONFIG_MEMORY_MIN_BYTES + (uint64_t)sysconf(_SC_PAGESIZE) / 2;
 	assert_int_equal(config_validate(&config, NULL), -EINVAL);
 	config.memory_bytes = CONFIG_MEMORY_MAX_BYTES + 4096;
 	assert_int_equal(config_validate(&config, NULL), -EINVAL);
@@ -263,6 +284,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_set_and_shown),
 		cmocka_unit_test(wrong_values_are_named),
+		cmocka_unit_test(memory_in_pages_of_the_host),
 		cmocka_unit_test(other_wrong_values),
 		cmocka_unit_test(words_add_up),
 		cmocka_unit_test(later_values_replace),

@@ -260,7 +260,7 @@ static void what_is_shown_reads_back(void **state)
 	static const char *const lists[][WORDS_MAX] = {
 		{"k"},
 		{"a b\"c\\d", "-p", "x=\"1 2\" # y", "-i", "#i", "--name", "n"},
-		{"=k", "--cmdline", "", "-m", "1028K", "-c", "1024", "--hugepages"},
+		{"=k", "--cmdline", "", "-m", "1088K", "-c", "1024", "--hugepages"},
 		{"k", "--rng"},
 		{"k", "--transport=mmio-cmdline", "--io-engine=threads"},
 		{"k", "--rng=rate=5000"},

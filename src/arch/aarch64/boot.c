@@ -9,17 +9,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define MIB             (UINT64_C(1) << 20)
 #define BLOCK_BYTES     (2 * MIB) /* to which the kernel's base is aligned */
-#define PAGE_BYTES      UINT64_C(4096)
+#define PAGE_BYTES_MAX  UINT64_C(65536)
 #define HEADER_BYTES    64
 #define OLD_TEXT_OFFSET UINT64_C(0x80000) /* where image_size is 0, before Linux 3.17 */
 #define INITRD_WINDOW   (UINT64_C(32) << 30)
 #define IMAGE_BYTES_MAX (UINT64_C(1) << 40) /* sums with it do not wrap */
 #define FLAG_BIG_ENDIAN 1u
 #define FLAG_ANYWHERE   8u
+#define FLAGS_PAGE(x)   ((unsigned int)((x) >> 1 & 3))
 
 struct header {
 	uint64_t text_offset;
@@ -63,6 +65,35 @@ static int refuse(const struct boot_request *request, const uint8_t *head, struc
 		"kernel '%s' is no arm64 Image (plain, or compressed with gzip, xz or zstd)", name);
 }
 
+/* Arm ARM, ID_AA64MMFR0_EL1: TGran4 and TGran64 say no by a negative number, TGran16 by 0. */
+static bool has_pages(uint64_t memory_model, unsigned int page)
+{
+	switch (page) {
+	case 1:
+		return (memory_model >> 28 & 0xf) < 8;
+	case 2:
+		return (memory_model >> 20 & 0xf) > 0;
+	case 3:
+		return (memory_model >> 24 & 0xf) < 8;
+	default: /* the kernel does not tell */
+		return true;
+	}
+}
+
+/* A kernel with pages that its processor lacks stops before it can say so. */
+static int check_pages(
+	const struct boot_request *request, const struct header *header, struct err *err)
+{
+	static const char *const sizes[] = {"?", "4K", "16K", "64K"};
+	const unsigned int page = FLAGS_PAGE(header->flags);
+
+	if (!header->image_size || has_pages(request->memory_model, page))
+		return 0;
+	return err_set(err, -ENOEXEC,
+		"kernel '%s' is built for pages of %s, which this host's processors do not have",
+		request->kernel_name, sizes[page]);
+}
+
 static int read_header(
 	const struct boot_request *request, struct header *ret_header, struct err *err)
 {
@@ -81,7 +112,7 @@ static int read_header(
 	if (ret_header->image_size && ret_header->flags & FLAG_BIG_ENDIAN)
 		return err_set(err, -ENOEXEC, "kernel '%s' is big-endian, which hull cannot boot",
 			request->kernel_name);
-	return 0;
+	return check_pages(request, ret_header, err);
 }
 
 /* From the kernel's first byte to the end of all that it will use before it knows memory. */
@@ -155,7 +186,7 @@ int boot_load(const struct gmem *gmem, const struct boot_request *request,
 		gmem, gpa_at(result.entry), request->kernel_size, request->kernel_fd, 0);
 	if (r < 0)
 		return file_error("kernel", request->kernel_name, r, err);
-	r = load_initrd(gmem, request, align_up(end, PAGE_BYTES), &result, err);
+	r = load_initrd(gmem, request, align_up(end, PAGE_BYTES_MAX), &result, err);
 	if (r == 0)
 		*ret_result = result;
 	return r;

@@ -17,10 +17,13 @@
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | (uint64_t)KVM_REG_ARM_CORE | \
 		(uint64_t)KVM_REG_ARM_CORE_REG(name))
 #define REGISTER_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
+#define REGISTER_MMFR0 ARM64_SYS_REG(3, 0, 0, 7, 0)
 #define REGISTER_ESR   ARM64_SYS_REG(3, 0, 5, 2, 0)
 #define REGISTER_FAR   ARM64_SYS_REG(3, 0, 6, 0, 0)
 
 #define REGISTER_SCTLR ARM64_SYS_REG(3, 0, 1, 0, 0)
+
+#define MMFR0_ALL_PAGES (UINT64_C(1) << 20) /* TGran16; the others are there if they are 0 */
 
 #define GENERAL_REGISTERS 31
 
@@ -162,6 +165,14 @@ int vcpu_finish(const struct arch_vm *arch, struct err *err)
 				err, r, "KVM refused performance counters for vCPU %u", i);
 	}
 	return 0;
+}
+
+uint64_t vcpu_memory_model(const struct arch_vm *arch)
+{
+	uint64_t value;
+
+	return get_register(arch->vcpus[0].fd, REGISTER_MMFR0, &value) < 0 ? MMFR0_ALL_PAGES
+	                                                                   : value;
 }
 
 /* booting.rst: x0 the device tree, x1 to x3 zero, as they are; EL1 with interrupts masked, as KVM

@@ -29,3 +29,6 @@ must_check int vcpu_features(
 
 /* What of a vCPU has to wait for the interrupt controller. */
 must_check int vcpu_finish(const struct arch_vm *arch, struct err *err);
+
+/* ID_AA64MMFR0_EL1 as guests see it; all sizes of pages where KVM does not tell. */
+uint64_t vcpu_memory_model(const struct arch_vm *arch);

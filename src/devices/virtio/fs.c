@@ -23,11 +23,20 @@ struct virtio_fs {
 	struct fs_session session;
 };
 
+/* As how many requests of its turn one counts: a large read as those that it is worth. */
+static unsigned int count_served(const struct chain *chain)
+{
+	const uint64_t transfers = chain->written_bytes / FS_TRANSFER_BYTES_MAX;
+
+	return transfers > 1 ? (unsigned int)transfers : 1;
+}
+
 /* Returns how many requests of the turn are left. */
 static unsigned int serve_queue(struct virtio_fs *fs, unsigned int index, unsigned int left)
 {
 	struct virtq *queue = fs->device.queues[index].run;
 	struct chain *chain;
+	unsigned int count;
 	int r = 1;
 
 	if (atomic_load(&fs->device.broken) || !queue || !virtq_is_running(queue))
@@ -35,8 +44,9 @@ static unsigned int serve_queue(struct virtio_fs *fs, unsigned int index, unsign
 	virtq_disable_notifications(queue);
 	while (left && (r = virtq_pop_or_ask(queue, &chain)) > 0) {
 		fs_serve(&fs->session, chain);
+		count = count_served(chain);
 		virtq_push(queue, chain);
-		left--;
+		left -= count < left ? count : left;
 	}
 	virtio_device_flush_queue(&fs->device, index);
 	if (r < 0)

@@ -111,7 +111,7 @@ int fs_read(struct fs_request *request)
 
 	if (fd < 0)
 		return fd;
-	if (in->size > FS_TRANSFER_BYTES_MAX || in->offset > INT64_MAX)
+	if (in->size > FS_READ_BYTES_MAX || in->offset > INT64_MAX)
 		return -EINVAL;
 	count = chain_take_writable(
 		request->chain, sizeof(struct fuse_out_header), iov, FS_IOV_MAX);

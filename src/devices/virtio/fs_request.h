@@ -15,7 +15,9 @@
 #define FS_ENTRIES_BYTES      ((size_t)32 << 10)
 #define FS_TRANSFER_BYTES_MAX (UINT32_C(1) << 20)
 #define FS_PAGES_MAX          (FS_TRANSFER_BYTES_MAX / 4096)
-#define FS_IOV_MAX            1024
+/* Of a read FUSE bounds nothing but the pages, which are the guest's and have up to 64 KiB. */
+#define FS_READ_BYTES_MAX (FS_PAGES_MAX * (UINT32_C(64) << 10))
+#define FS_IOV_MAX        1024
 
 struct fs_session {
 	struct share *share; /* borrowed */

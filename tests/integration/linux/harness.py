@@ -93,8 +93,9 @@ def put_modules(source, target):
         (target / "kernel" / name).parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             shutil.copytree(path, target / "kernel" / name)
-        elif path.exists():
-            shutil.copy(path, target / "kernel" / name)
+        for found in (path, Path(f"{path}.xz")):
+            if found.is_file():
+                shutil.copy(found, (target / "kernel" / name).parent)
     shutil.copy(Path(source) / "modules.builtin", target)
 
 
