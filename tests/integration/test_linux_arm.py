@@ -223,7 +223,6 @@ done
     # Of 16 KiB, which the processor of this host has and that of the older one has not. What is read
     # directly does not stay in the page cache: dd would take that when it is refused.
     "gicv3-16k-pages": """
-[ -e $FILES/6.12-16k ] || exit 0
 . $(dirname $0)/command_case.sh
 KERNEL="-k $FILES/6.12-16k --modules $FILES/modules-16k -m 512M"
 mkdir $scratch/share
@@ -289,7 +288,6 @@ grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unkn
     "gicv2-hostile-pci": hostile("pci", "mmio", *WITHOUT_GICV3),
     "gicv2-hostile-mmio": hostile("mmio", *WITHOUT_PCI, *WITHOUT_GICV3),
     "gicv2-16k-pages": """
-[ -e $FILES/6.12-16k ] || exit 0
 boot 117 -k $FILES/6.12-16k -m 256M
 grep -q "pages of 16K, which this host's processors do not have" "$log" || fail "no sentence"
 """,
@@ -320,16 +318,6 @@ def wrap(kernel, path):
     path.write_bytes(header.ljust(512, b"\0") + packed + struct.pack("<I", kernel.stat().st_size))
 
 
-def put_large_pages(files):
-    """A kernel with pages of 16 KiB, if this distribution has one."""
-    try:
-        found = fetched("6.12-16k", "arm64")
-    except subprocess.CalledProcessError:
-        return
-    shutil.copy(found["kernel"], files / "6.12-16k")
-    put_modules(found["modules"], files / "modules-16k")
-
-
 def prepare(files, firmware):
     for guest in ("hostile", "probe"):
         shutil.copy(Path(firmware) / guest, files)
@@ -339,7 +327,9 @@ def prepare(files, firmware):
     shutil.copy(fetched("6.1-generic", "arm64")["kernel"], files / "6.1-generic")
     wrap(Path(fetched("6.12-cloud", "arm64")["kernel"]), files / "6.12-cloud.efi")
     put_modules(found["modules"], files / "modules")
-    put_large_pages(files)
+    found = fetched("6.12-16k", "arm64")
+    shutil.copy(found["kernel"], files / "6.12-16k")
+    put_modules(found["modules"], files / "modules-16k")
     put_initrd(files / "initrd-keys", fetched("6.1-generic", "arm64")["modules"], KEY_MODULES)
     put_initrd(files / "initrd")
 
