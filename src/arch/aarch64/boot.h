@@ -16,6 +16,7 @@ struct boot_request {
 	int initrd_fd; /* -1: none */
 	uint64_t initrd_size;
 	const char *initrd_name;
+	const char *command_line; /* in the tree; here it is only measured */
 };
 
 #define BOOT_TREE_BYTES_MAX (UINT64_C(2) << 20)
@@ -28,6 +29,7 @@ struct boot_result {
 
 /* Checks the kernel and reads it and the initrd straight into guest memory, which is fresh and one
  * region. -ENOEXEC: not a kernel for this machine; -EINVAL: damaged; -E2BIG: too large for this
- * VM's memory; -ENODATA: a file became shorter meanwhile. */
+ * VM's memory, or a command line that the kernel would cut; -ENODATA: a file became shorter
+ * meanwhile. */
 must_check int boot_load(const struct gmem *gmem, const struct boot_request *request,
 	struct boot_result *ret_result, struct err *err);

@@ -323,6 +323,7 @@ int arch_load(const struct arch_vm *arch, const struct gmem *gmem, const struct 
 		.initrd_fd = source->initrd_fd,
 		.initrd_size = source->initrd_size_bytes,
 		.initrd_name = source->initrd_name,
+		.command_line = source->command_line,
 	};
 	struct boot_result result;
 	int r = boot_load(gmem, &request, &result, err);
