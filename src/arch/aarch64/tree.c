@@ -136,12 +136,12 @@ static void put_psci(struct tree_writer *writer)
 	tree_node_end(writer);
 }
 
-/* The mask of CPUs that version 2 wants with a private interrupt. */
+/* Version 2, of at most eight CPUs, wants a mask of them with a private interrupt. */
 static uint32_t private_trigger(const struct tree_request *request)
 {
-	const uint32_t mask = (1u << request->board->cpu_count) - 1;
-
-	return INTERRUPT_LEVEL_HIGH | (request->gic_version == 2 ? mask << 8 : 0);
+	if (request->gic_version != 2)
+		return INTERRUPT_LEVEL_HIGH;
+	return INTERRUPT_LEVEL_HIGH | ((1u << request->board->cpu_count) - 1) << 8;
 }
 
 /* timer/arm,arch_timer.yaml */
