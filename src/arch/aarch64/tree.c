@@ -4,6 +4,7 @@
 
 #include "compiler.h"
 #include "layout.h"
+#include "tree_caches.h"
 #include "tree_writer.h"
 
 #include <errno.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 
 /* A node that others refer to. */
-enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK, HANDLE_GPIO };
+enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK, HANDLE_GPIO, HANDLE_END };
+
+_Static_assert((int)HANDLE_END <= TREE_CACHE_HANDLE, "caches have others");
 
 /* arm,gic.yaml, arm,gic-v3.yaml: the three cells of an interrupt. */
 #define INTERRUPT_SHARED     0
@@ -122,8 +125,10 @@ static void put_cpus(struct tree_writer *writer, const struct tree_request *requ
 		tree_string(writer, "compatible", "arm,armv8");
 		tree_string(writer, "enable-method", "psci");
 		tree_u64(writer, "reg", address);
+		tree_caches_put_own(writer, request->clidr, i);
 		tree_node_end(writer);
 	}
+	tree_caches_put_shared(writer, request->clidr);
 	tree_node_end(writer);
 }
 

@@ -18,6 +18,7 @@
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | (uint64_t)KVM_REG_ARM_CORE | \
 		(uint64_t)KVM_REG_ARM_CORE_REG(name))
 #define REGISTER_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
+#define REGISTER_CLIDR ARM64_SYS_REG(3, 1, 0, 0, 1)
 #define REGISTER_ESR   ARM64_SYS_REG(3, 0, 5, 2, 0)
 #define REGISTER_FAR   ARM64_SYS_REG(3, 0, 6, 0, 0)
 
@@ -134,6 +135,8 @@ int arch_vcpu_init(struct arch_vm *arch, int vcpu_fd, unsigned int index, struct
 		ioctl(vcpu_fd, KVM_ARM_VCPU_FINALIZE, &sve) < 0)
 		return err_set_errno(err, errno, "KVM refused SVE for vCPU %u", index);
 	arch->vcpus[index].fd = vcpu_fd;
+	if (get_register(vcpu_fd, REGISTER_CLIDR, &arch->vcpus[index].clidr) < 0)
+		arch->vcpus[index].clidr = 0;
 	r = get_register(vcpu_fd, REGISTER_MPIDR, &arch->vcpus[index].mpidr);
 	return r < 0 ? err_set_errno(err, r, "KVM does not tell the address of vCPU %u", index) : 0;
 }

@@ -12,6 +12,7 @@
 struct arch_vcpu {
 	int fd; /* borrowed */
 	uint64_t mpidr;
+	uint64_t clidr; /* 0: KVM does not tell */
 };
 
 struct arch_vm {

@@ -20,7 +20,6 @@
 
 #define ADDRESS_BITS_DEFAULT 40 /* KVM API 4.2: of a VM of type 0 */
 #define ADDRESS_BITS_MIN     32
-#define TREE_BYTES_MAX       (256 * KIB) /* of 512 CPUs; below BOOT_TREE_BYTES_MAX */
 
 _Static_assert(TREE_BYTES_MAX <= BOOT_TREE_BYTES_MAX, "the tree fits where it goes");
 _Static_assert(GIC_REDISTRIBUTORS_BASE + 512 * GIC_REDISTRIBUTOR_BYTES <= PCI_WINDOW32_BASE,
@@ -291,6 +290,7 @@ static int describe_board(const struct arch_vm *arch, const struct gmem *gmem,
 		.board = board,
 		.memory_base = RAM_BASE,
 		.memory_bytes = gmem_size_bytes(gmem),
+		.clidr = arch->vcpus[0].clidr,
 		.gic_version = arch->gic.version,
 		.has_its = arch->gic.its_fd >= 0,
 		.has_pmu = arch->features & 1u << KVM_ARM_VCPU_PMU_V3,
