@@ -196,6 +196,8 @@ static void test_devices(void **state)
 	assert_text("/rtc@9010000", "compatible", "arm,pl031");
 	assert_int_equal(cell("/rtc@9010000", "clocks", 0), cell("/apb-pclk", "phandle", 0));
 	assert_int_equal(cell("/virtio_mmio@9101000", "interrupts", 1), GSI_VIRTIO_MMIO + 1);
+	assert_true(has("/gpio@9040000", "interrupt-controller"));
+	assert_int_equal(cell("/gpio@9040000", "#interrupt-cells", 0), 2);
 	assert_true(is_there("/pvpanic@9020000"));
 }
 

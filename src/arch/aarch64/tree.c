@@ -280,6 +280,9 @@ static void put_gpio(struct tree_writer *writer, const struct board_device *devi
 	tree_string(writer, "clock-names", "apb_pclk");
 	tree_empty(writer, "gpio-controller");
 	tree_u32(writer, "#gpio-cells", 2);
+	tree_empty(writer, "interrupt-controller");
+	tree_u32(writer, "#interrupt-cells", 2);
+	tree_u32(writer, "#address-cells", 0); /* not the binding's: dtc wants it */
 	tree_u32(writer, "phandle", HANDLE_GPIO);
 	tree_node_end(writer);
 	tree_node(writer, "gpio-keys");
