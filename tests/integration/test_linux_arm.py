@@ -51,10 +51,11 @@ grep -q 'the guest rebooted' "$log" || fail "no sentence about the reboot"
 # the guests have as device trees.
 COMMANDS = """
 . $(dirname $0)/command_case.sh
-tree='gzip -c /sys/firmware/fdt | base64 | tr -d "\\n" | sed "s/^/tree: /"'
-command 0 -- sh -c "uname -m; $tree"
+tree='echo "tree: $(gzip -c /sys/firmware/fdt | base64 | tr -d "\\n")"'
+command 0 -c 2 -- sh -c "uname -m; $tree; dmesg"
 [ "$(sed -n 1p $out)" = aarch64 ] || report "another machine"
 grep '^tree: .' $out || report "no device tree"
+grep 'using stolen time PV' $out || report "nobody counts stolen time"
 command 42 -- sh -c 'exit 42'; silent
 truncate -s 1M $scratch/disk
 command 0 -c 2 -d $scratch/disk --rng -- sh -c 'dd if=/dev/vda of=/dev/null 2>/dev/null

@@ -7,6 +7,7 @@
 #include "boot.h"
 #include "gic.h"
 #include "layout.h"
+#include "stolen_time.h"
 #include "tree.h"
 #include "vcpu.h"
 
@@ -131,6 +132,7 @@ void arch_vm_destroy(struct arch_vm *arch)
 {
 	if (!arch)
 		return;
+	stolen_time_destroy(arch);
 	gic_destroy(&arch->gic);
 	free(arch->vcpus);
 	free(arch);
@@ -140,7 +142,9 @@ int arch_vm_finish(struct arch_vm *arch, struct err *err)
 {
 	int r = gic_finish(&arch->gic, err);
 
-	return r < 0 ? r : vcpu_finish(arch, err);
+	if (r == 0)
+		r = vcpu_finish(arch, err);
+	return r < 0 ? r : stolen_time_create(arch, err);
 }
 
 /* The GICv2m frame is there whichever interrupt controller comes: the guest is told of it only with
