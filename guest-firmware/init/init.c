@@ -157,6 +157,7 @@ _Noreturn static void take_requests(struct run *run)
 	say("started");
 	serve(run, listener, control);
 	root_finish();
+	(void)sys_close(listener); /* and with it whoever waits there */
 	say("exit 0");
 	end();
 }

@@ -244,7 +244,8 @@ void root_finish(void)
 	long count;
 	bool has_waited = false;
 
-	/* Their sockets are closed by that, and others told. */
+	sys_sync();
+	/* Their sockets are closed by that, and others told. Some may have served a file system. */
 	(void)sys_kill(-1, SIGKILL);
 	sys_sync();
 	while (length < sizeof(mounts) - 1 &&

@@ -12,7 +12,7 @@
 #define SENTENCE_BYTES 128
 #define GREETING_BYTES 32
 /* In which the end of a VM is known after that of its connections. */
-#define END_MS 500
+#define END_MS 2000
 
 static int fail_late(struct channel *channel)
 {

@@ -22,7 +22,7 @@ enum mail_kind { MAIL_GUEST_END, MAIL_VCPU_END, MAIL_COMMAND, MAIL_READER_GONE }
 /* Between looks whether the output has gone: at first soon, and less often for a slow reader. */
 #define DELIVERY_LOOK_MIN_NS (NANOSECONDS_PER_SECOND / 10000)
 #define DELIVERY_LOOK_MAX_NS (NANOSECONDS_PER_SECOND / 20)
-#define LAST_WORDS_NS        (NANOSECONDS_PER_SECOND / 2)
+#define LAST_WORDS_NS        (2 * NANOSECONDS_PER_SECOND)
 
 static void end_with(struct machine *machine, int exit_status)
 {
@@ -99,6 +99,7 @@ static bool has_delivered(const struct machine *machine)
 static void begin_delivery(struct machine *machine, int exit_status)
 {
 	machine->exit_status = exit_status;
+	machine->is_delivering = true;
 	machine->delivery_wait_ns = DELIVERY_LOOK_MIN_NS;
 	loop_timer_arm(&machine->delivery, clock_monotonic_ns());
 }
@@ -107,26 +108,32 @@ static void begin_delivery(struct machine *machine, int exit_status)
 static void end_by_guest(struct machine *machine, int exit_status)
 {
 	vcpu_group_pause(&machine->vcpus);
-	machine->last_words_ns = 0;
+	loop_timer_arm(&machine->grace, 0);
 	if (has_delivered(machine))
 		end_with(machine, exit_status);
 	else
 		begin_delivery(machine, exit_status);
 }
 
-static bool may_go_on(const struct machine *machine)
+/* After its command has ended. */
+static bool has_last_words(struct machine *machine)
 {
 	const struct machine_vsock *vsock = machine_virtio_vsock(machine->virtio);
 
-	return vsock && clock_monotonic_ns() < machine->last_words_ns &&
-	       machine_vsock_guest_sends(vsock);
+	if (!machine->last_words_ns || !vsock || !machine_vsock_guest_sends(vsock))
+		return false;
+	if (clock_monotonic_ns() < machine->last_words_ns)
+		return true;
+	log_line(LOG_LEVEL_WARNING, "vsock: the guest has not closed a connection of its command: "
+				    "what it sent last may be lost");
+	return false;
 }
 
 static void look_for_delivery(void *owner)
 {
 	struct machine *machine = owner;
 
-	if (!may_go_on(machine)) {
+	if (!has_last_words(machine)) {
 		machine->last_words_ns = 0;
 		vcpu_group_pause(&machine->vcpus);
 		if (has_delivered(machine)) {
@@ -194,10 +201,6 @@ static void command_said(struct machine *machine, enum command_event event, uint
 /* The guest has powered off, which its init does only when Hull has taken no notice of it. */
 static void command_guest_gone(struct machine *machine)
 {
-	if (machine->command_ended) {
-		machine->last_words_ns = 0;
-		return; /* the rest of its output is on its way */
-	}
 	if (machine->signal) {
 		end_by_guest(machine, EXIT_STATUS_SIGNAL + machine->signal);
 		return;
@@ -285,8 +288,14 @@ static void report_failure(struct machine *machine, const struct vcpu *vcpu)
 static void mail_received(void *owner, const struct mail *mail)
 {
 	struct machine *machine = owner;
+	enum mail_kind kind = mail->kind & 0xff;
 
-	switch ((enum mail_kind)(mail->kind & 0xff)) {
+	if (machine->command_ended && (kind == MAIL_GUEST_END || kind == MAIL_VCPU_END)) {
+		/* Whatever becomes of the guest; the rest of the output is on its way. */
+		machine->last_words_ns = 0;
+		return;
+	}
+	switch (kind) {
 	case MAIL_GUEST_END:
 		guest_ended(machine, (enum guest_end)(mail->kind >> 8), mail->value);
 		return;
@@ -355,6 +364,10 @@ static void signal_received(void *owner, int signal)
 	}
 	if (first)
 		machine->signal = signal;
+	if (machine->is_delivering) {
+		end_by_signal(machine);
+		return;
+	}
 	/* The command decides what becomes of it, as it would in a shell; SIGINT may be nothing to
 	 * it. An init that serves ends. */
 	if (first && machine->command_runs) {
@@ -384,8 +397,9 @@ static void grace_expired(void *owner)
 {
 	struct machine *machine = owner;
 
-	(void)err_set(&machine->end_sentence, 0,
-		"the guest did not power off within %.3g s of SIG%s (--grace)",
+	(void)err_set(&machine->end_sentence, 0, "%s within %.3g s of SIG%s (--grace)",
+		machine->is_delivering ? "the command's output was not read"
+				       : "the guest did not power off",
 		(double)machine->config->grace_ns / 1e9, sigabbrev_np(machine->signal));
 	end_by_signal(machine);
 }
@@ -394,8 +408,8 @@ static void timeout_expired(void *owner)
 {
 	struct machine *machine = owner;
 
-	(void)err_set(&machine->end_sentence, 0,
-		"the guest was still running after %.3g s (--timeout)",
+	(void)err_set(&machine->end_sentence, 0, "the guest%s after %.3g s (--timeout)",
+		machine->is_delivering ? "'s output was still not read" : " was still running",
 		(double)machine->config->timeout_ns / 1e9);
 	end_with(machine, EXIT_STATUS_TIMEOUT);
 }

@@ -47,6 +47,7 @@ struct machine {
 	struct loop_timer grace;
 	struct loop_timer delivery; /* of what the guest has said, once it has ended */
 	uint64_t delivery_wait_ns;
+	bool is_delivering;
 	uint64_t last_words_ns; /* until when the guest may go on once its command has ended */
 	struct loop_timer power_timer;
 	struct loop_timer rtc_timer;

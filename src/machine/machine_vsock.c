@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PATIENCE_NS NANOSECONDS_PER_SECOND
+/* A UNIX socket has room again when some 40 KiB of it have been read. */
+#define PATIENCE_NS (3 * NANOSECONDS_PER_SECOND)
 #define LONGEST_NS  (10 * NANOSECONDS_PER_SECOND)
 
 struct machine_vsock {

@@ -25,8 +25,8 @@ must_check int machine_vsock_connect(struct machine_vsock *vsock, uint32_t guest
 /* The guest may send more. */
 bool machine_vsock_guest_sends(const struct machine_vsock *vsock);
 
-/* What the guest has sent has gone to those who read it, or one of them has taken nothing for a
- * second or not all in ten: the log says so. */
+/* What the guest has sent has gone to those who read it, or nothing has moved for three
+ * seconds, or ten have passed: the log says so. */
 bool machine_vsock_has_delivered(struct machine_vsock *vsock);
 
 /* The device too: its transport is gone already. NULL is accepted. */

@@ -188,6 +188,14 @@ command 0 --vsock $scratch/vm --root $ROOT -- vsock_tool send 5002
 INPUT=/dev/null
 wait $reader || fail "the slow reader"
 cmp $scratch/back $scratch/part || fail "what the guest sent last is lost"
+# One that reads nothing holds up the end for seconds only.
+$TOOL take $scratch/vm_5003 >/dev/null & reader=$!
+until [ -S $scratch/vm_5003 ]; do sleep 0.1; done
+sleep 0.3
+kill -STOP $reader
+command 0 --vsock $scratch/vm --root $ROOT -- sh -c 'vsock_tool send 5003 </dev/zero & sleep 2'
+said 'does not read'
+kill -KILL $reader
 # One who calls a guest that does not listen is told, and so is the second VM.
 "$HULL" run --timeout 60s $KERNEL --vsock $scratch/vm --root $ROOT -- sleep 8 2>/dev/null & hull=$!
 until [ -S $scratch/vm ]; do sleep 0.1; done

@@ -146,7 +146,8 @@ static void receive_packet(struct virtio_vsock *vsock, struct chain *chain)
 	                     : NULL;
 	if (connection)
 		vsock_connection_receive(connection, &header, chain);
-	else if (header.type == VSOCK_TYPE_STREAM && header.op == VSOCK_OP_REQUEST)
+	else if (header.type == VSOCK_TYPE_STREAM && header.op == VSOCK_OP_REQUEST &&
+		 !vsock->is_leaving)
 		vsock_connection_request(vsock, &header);
 	else if (header.op != VSOCK_OP_RST)
 		vsock_add_reset(vsock, header.source_port, header.destination_port, header.type);
@@ -321,7 +322,9 @@ static void vsock_quiesce(struct virtio_device *device, unsigned int queue)
 	if (queue == VIRTIO_QUEUES_MAX) {
 		/* What the driver has made available is sent, whether or not it was looked at. */
 		vsock->reset_count = 0;
+		vsock->is_leaving = true;
 		(void)receive_packets(vsock, QUEUE_SIZE);
+		vsock->is_leaving = false;
 		flush(vsock, TRANSMIT_QUEUE);
 		vsock->reset_count = 0;
 		vsock->active = false;

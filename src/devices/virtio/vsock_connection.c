@@ -94,6 +94,7 @@ void vsock_connection_release(struct vsock_connection *connection)
 void vsock_connection_fail(struct vsock_connection *connection)
 {
 	close_host(connection);
+	connection->forwarded_bytes = connection->received_bytes;
 	connection->state = VSOCK_CLOSED;
 }
 

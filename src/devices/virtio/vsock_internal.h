@@ -75,6 +75,7 @@ struct virtio_vsock {
 	uint8_t *buffers; /* of all connections; pages come when used */
 	/* [io] */
 	bool active;
+	bool is_leaving; /* what is there is taken, and nothing new begun */
 	struct io_poll listener;
 	struct io_timer timer;
 	bool run_again;           /* at the timer */
@@ -124,7 +125,7 @@ void vsock_connections_close(struct virtio_vsock *vsock);
 /* The guest may send more by one of them. */
 bool vsock_connections_open(const struct virtio_vsock *vsock);
 /* Returns how many bytes are held after that. It may move some where poll(2) does not say so yet: a
- * UNIX socket is writable when half of it is free. */
+ * UNIX socket is writable when three quarters of it are free. */
 uint64_t vsock_connections_forward(struct virtio_vsock *vsock);
 /* Time-outs; returns the next deadline, 0: none. */
 uint64_t vsock_connections_expire(struct virtio_vsock *vsock, uint64_t now_ns);

@@ -207,11 +207,13 @@ class Suite:
                 disk.unlink()
                 run("cp", "--sparse=always", original, disk)
         self._write(scratch / "cases", self._hull, files, disks, self._qemu)
+        places = dict.fromkeys(str(Path(program).resolve().parent) for program in self._programs)
+        environment = {**os.environ, "PATH": ":".join([os.environ["PATH"], *places])}
         failed = 0
         for name in self._cases:
             result = subprocess.run(["sh", str(scratch / "cases" / name)], timeout=self._case_seconds,
                                     check=False, stdout=subprocess.PIPE, text=True,
-                                    errors="replace")
+                                    errors="replace", env=environment)
             wrong = result.returncode != 0 or self._examine(result.stdout)
             print("not ok" if wrong else "ok", name, flush=True)
             if wrong:
