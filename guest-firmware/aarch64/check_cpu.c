@@ -3,6 +3,7 @@
 
 #include "cpu.h"
 #include "facts.h"
+#include "places.h"
 #include "psci.h"
 #include "smp.h"
 #include "trap.h"
@@ -77,6 +78,26 @@ void check_exceptions(struct report *report)
 	check_abort(report);
 }
 
+static void expect_error(struct report *report, const char *what, int32_t found, int32_t wanted)
+{
+	report_expect(report, found == wanted, "%s: %d, not %d", what, found, wanted);
+}
+
+/* No system goes to sleep that could not come back: beside RAM, and between instructions. */
+static void check_suspend(struct report *report)
+{
+	const uint64_t ram = facts.ram_base, end = facts.ram_base + facts.ram_bytes;
+	const uint64_t places[] = {0, PLACE_UART, ram - 4, ram + 2, end, end + 2, UINT64_MAX - 3};
+
+	if (psci_call(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND, 0, 0) < 0) {
+		report_note(report, "this system cannot sleep");
+		return;
+	}
+	for (unsigned int i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		expect_error(report, "sleep", psci_call(PSCI_SYSTEM_SUSPEND, places[i], 0, 0),
+			PSCI_INVALID_ADDRESS);
+}
+
 void check_psci(struct report *report)
 {
 	static const struct {
@@ -98,6 +119,7 @@ void check_psci(struct report *report)
 			"no %s", functions[i].name);
 	report_expect(report, psci_call(PSCI_FEATURES, NO_FUNCTION, 0, 0) == PSCI_NOT_SUPPORTED,
 		"a function that does not exist");
+	check_suspend(report);
 }
 
 void check_smp(struct report *report)
@@ -123,11 +145,6 @@ void check_smp(struct report *report)
 			psci_call(PSCI_AFFINITY_INFO, smp_affinity(i), 0, 0) == PSCI_AFFINITY_ON,
 			"AFFINITY_INFO of %u", i);
 	}
-}
-
-static void expect_error(struct report *report, const char *what, int32_t found, int32_t wanted)
-{
-	report_expect(report, found == wanted, "%s: %d, not %d", what, found, wanted);
 }
 
 void check_psci_errors(struct report *report)

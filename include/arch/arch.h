@@ -126,7 +126,7 @@ bool arch_reset_follows_panic(const struct gmem *gmem, uint32_t value);
 
 /* KVM has left the guest with a system event (KVM API 5) that is the architecture's own: a system
  * that goes to sleep, or is woken. True: the vCPU is ready to go on. On the vCPU's thread. */
-bool arch_vcpu_system_event(int vcpu_fd, uint32_t type);
+bool arch_vcpu_system_event(int vcpu_fd, const struct gmem *gmem, uint32_t type);
 
 /* Registers and the bytes at the instruction pointer, for people. On the vCPU's thread. */
 void arch_vcpu_describe(int vcpu_fd, const struct gmem *gmem, struct text *text);

@@ -63,9 +63,12 @@ int config_share_set(void *config, const char *value, struct err *err)
 bool config_share_show(const void *config, unsigned int index, struct text *text)
 {
 	const struct config *all = config;
-	const struct config_share *share = &all->shares[index];
+	const struct config_share *share;
 
-	if (index >= all->share_count || share->is_root)
+	if (index >= all->share_count)
+		return false;
+	share = &all->shares[index];
+	if (share->is_root)
 		return false;
 	text_addf(text, "%s:%s%s", share->host_path, share->guest_path,
 		share->read_only ? ":ro" : "");

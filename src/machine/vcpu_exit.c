@@ -77,7 +77,8 @@ static bool handle_system_event(const struct vcpu *vcpu)
 		if (log_enabled(LOG_LEVEL_DEBUG))
 			log_line(LOG_LEVEL_DEBUG, "vCPU %u: system event %u", vcpu->index,
 				vcpu->run->system_event.type);
-		return arch_vcpu_system_event(vcpu->fd, vcpu->run->system_event.type);
+		return arch_vcpu_system_event(
+			vcpu->fd, vcpu->group->environment.gmem, vcpu->run->system_event.type);
 	}
 }
 

@@ -47,6 +47,7 @@ static int load(const struct gmem *gmem, const uint8_t *file, size_t size,
 		.initrd_fd = initrd_fd,
 		.initrd_size = 6,
 		.initrd_name = "initrd",
+		.command_line = "",
 	};
 
 	return boot_load(gmem, &request, result, err);

@@ -7,6 +7,9 @@ argv: the hull program for aarch64, the directory of the freestanding guests, th
 test_virtq_threads, then names of cases (all of them by default).
 """
 
+import base64
+import gzip
+import re
 import shutil
 import struct
 import subprocess
@@ -24,10 +27,10 @@ KEY_MODULES = ("gpio_keys", "evdev")
 CASE_SECONDS = 500  # of one or two minutes
 
 # What every kernel here says, whoever its host is, and what it says of a busy one.
-WARNINGS = ("CPU features: kernel page table isolation|cacheinfo: Unable to detect cache hierarchy|"
-            "hrtimer: interrupt took")
+WARNINGS = "CPU features: kernel page table isolation|hrtimer: interrupt took"
 
 CLEAN = f"""
+expect "caches .*Unified "
 complaints /tmp/complaints
 ! grep -vE '{WARNINGS}' /tmp/complaints || fail "the guest's log is not clean"
 """
@@ -57,17 +60,24 @@ expect nproc {cpus}
 """ + CLEAN
 
 
-# Messages come by way of the interrupt controller that $messages names.
+# Messages come by way of the interrupt controller that $messages names. Lines "tree: BASE64" are what
+# the guests have as device trees.
 COMMANDS = """
 . $(dirname $0)/command_case.sh
-command 0 -- uname -m; printed aarch64
+tree='echo "tree: $(gzip -c /sys/firmware/fdt | base64 | tr -d "\\n")"'
+command 0 -c 2 -- sh -c "uname -m; $tree; dmesg"
+[ "$(sed -n 1p $out)" = aarch64 ] || report "another machine"
+grep '^tree: .' $out || report "no device tree"
+grep 'using stolen time PV' $out || report "nobody counts stolen time"
 command 42 -- sh -c 'exit 42'; silent
 truncate -s 1M $scratch/disk
 command 0 -c 2 -d $scratch/disk --rng -- sh -c 'dd if=/dev/vda of=/dev/null 2>/dev/null
 	nproc; head -c 8 /dev/hwrng | wc -c; grep -c MESSAGES.*virtio /proc/interrupts'
 [ "$(sed -n 1,2p $out | tr "\\n" " ")" = "2 8 " ] || report "no CPUs, or no entropy"
 [ "$(sed -n 3p $out)" -ge 6 ] || report "devices have no messages"
-command 0 --transport mmio -d $scratch/disk -- sh -c 'head -c 4096 /dev/vda | wc -c'; printed 4096
+command 0 --transport mmio -d $scratch/disk -- sh -c "head -c 4096 /dev/vda | wc -c; $tree"
+[ "$(sed -n 1p $out)" = 4096 ] || report "no disk"
+grep '^tree: .' $out || report "no device tree"
 """
 # All devices there are, of which the NIC hears itself; other processors for what is done to them.
 # What is skipped is what the other transport or the other interrupt controller has.
@@ -334,6 +344,16 @@ def prepare(files, firmware):
     put_initrd(files / "initrd")
 
 
+def examine_trees(output):
+    """What dtc says about the device trees in a case's output."""
+    found = []
+    for packed in re.findall(r"^tree: (\S+)", output, re.M):
+        done = subprocess.run(["dtc", "-I", "dtb", "-O", "null"], capture_output=True, check=False,
+                              input=gzip.decompress(base64.b64decode(packed)))
+        found.append(done.stderr.decode() or done.returncode and f"dtc: {done.returncode}" or "")
+    return "".join(found)
+
+
 def cases_of_this_server():
     """A KVM with a GICv3 may offer a GICv2 besides; hull takes the newer one then."""
     other = "gicv2-" if "GICv3" in Path("/proc/interrupts").read_text() else "gicv3-"
@@ -345,8 +365,8 @@ def main(hull, firmware, virtq_threads, *wanted):
         wanted = cases_of_this_server()
     return Suite(hull, CASES, HALF, wanted, [virtq_threads],
                  libraries=("libslirp.so.0", "liblzma.so.5", "libzstd.so.1"),
-                 case_seconds=CASE_SECONDS,
-                 target=TARGETS["aarch64"]).run(lambda files, _: prepare(files, firmware))
+                 case_seconds=CASE_SECONDS, target=TARGETS["aarch64"], examine=examine_trees,
+                 ).run(lambda files, _: prepare(files, firmware))
 
 
 if __name__ == "__main__":

@@ -7,20 +7,27 @@
 
 #define TEST_CPUS_MAX 512
 
+/* CLIDR_EL1: separate caches on the first level but for one, unified ones above. */
+#define TEST_CLIDR_ONE_UNIFIED  0x01000004
+#define TEST_CLIDR_TWO_LEVELS   0x0a200023
+#define TEST_CLIDR_THREE_LEVELS 0x00000123
+#define TEST_CLIDR_FULL         0x00124923
+
 struct test_board {
 	const char *name;
 	unsigned int cpu_count;
 	unsigned int gic_version;
 	uint64_t memory_bytes;
 	bool has_its, has_pmu, others, pci; /* others: virtio-mmio, pvpanic and an initrd */
+	uint64_t clidr;
 };
 
 static const struct test_board test_boards[] = {
-	{"bare", 1, 2, 64 * MIB, false, false, false, false},
-	{"gicv2", 8, 2, 4 * GIB, false, true, true, true},
-	{"gicv3", 4, 3, 4 * GIB, true, true, true, true},
-	{"no-its", 4, 3, 4 * GIB, false, false, true, true},
-	{"huge", TEST_CPUS_MAX, 3, 16 * 1024 * GIB, true, false, true, true},
+	{"bare", 1, 2, 64 * MIB, false, false, false, false, 0},
+	{"gicv2", 8, 2, 4 * GIB, false, true, true, true, TEST_CLIDR_THREE_LEVELS},
+	{"gicv3", 4, 3, 4 * GIB, true, true, true, true, TEST_CLIDR_TWO_LEVELS},
+	{"no-its", 4, 3, 4 * GIB, false, false, true, true, TEST_CLIDR_ONE_UNIFIED},
+	{"huge", TEST_CPUS_MAX, 3, 16 * 1024 * GIB, true, false, true, true, TEST_CLIDR_FULL},
 };
 
 static inline void test_board_add(struct board *board, enum board_device_kind kind, uint64_t base,
@@ -69,6 +76,7 @@ static inline struct tree_request test_request_fill(
 		.memory_base = RAM_BASE,
 		.memory_bytes = from->memory_bytes,
 		.mpidrs = mpidrs,
+		.clidr = from->clidr,
 		.gic_version = from->gic_version,
 		.has_its = from->has_its,
 		.has_pmu = from->has_pmu,

@@ -3,11 +3,9 @@
 
 #include <stdio.h>
 
-#define CAPACITY (256 * 1024)
-
 int main(int argc, char **argv)
 {
-	static uint8_t buffer[CAPACITY];
+	static uint8_t buffer[TREE_BYTES_MAX];
 	static uint64_t mpidrs[TEST_CPUS_MAX];
 
 	if (argc != 2)

@@ -29,6 +29,7 @@ static struct boot_result result;
 static struct err err;
 static uint64_t initrd_bytes; /* 0: none */
 static uint64_t memory_model; /* ID_AA64MMFR0_EL1 */
+static char command_line[2049];
 
 static void put64(size_t offset, uint64_t value)
 {
@@ -55,6 +56,7 @@ static int setup(void **state)
 	put_text(MAGIC, "ARM\x64");
 	initrd_bytes = 0;
 	memory_model = CORTEX_A57;
+	memset(command_line, 0, sizeof(command_line));
 	return 0;
 }
 
@@ -87,6 +89,7 @@ static int load_as(size_t length, uint64_t claimed)
 		.initrd_size = initrd_bytes,
 		.initrd_name = "initrd.img",
 		.memory_model = memory_model,
+		.command_line = command_line,
 	};
 
 	err = (struct err){0};
@@ -170,6 +173,15 @@ static void what_does_not_fit(void **state)
 	assert_refused(-E2BIG, "initrd 'initrd.img' of 27 MiB does not fit");
 }
 
+static void a_command_line_that_would_be_cut(void **state)
+{
+	(void)state;
+	memset(command_line, 'a', 2047);
+	assert_loads();
+	command_line[2047] = 'a';
+	assert_refused(-E2BIG, "has 2048 characters and kernel 'vmlinuz' takes at most 2047");
+}
+
 static void what_is_no_kernel(void **state)
 {
 	(void)state;
@@ -226,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(loads, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_kernel_of_the_bottom, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_does_not_fit, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_command_line_that_would_be_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_kernel, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_other_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_becomes_shorter, setup, teardown),

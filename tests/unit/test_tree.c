@@ -7,7 +7,7 @@
 #include <libfdt.h>
 #include <string.h>
 
-static uint8_t blob[256 * 1024];
+static uint8_t blob[TREE_BYTES_MAX];
 
 static const struct test_board *board_named(const char *name)
 {
@@ -97,6 +97,46 @@ static void test_cpus(void **state)
 	assert_int_equal(cell("/pmu", "interrupts", 1), 7);
 }
 
+static bool has(const char *path, const char *name)
+{
+	return fdt_getprop(blob, node(path), name, NULL) != NULL;
+}
+
+static void assert_next_cache(const char *path, const char *next)
+{
+	assert_int_equal(cell(path, "next-level-cache", 0), cell(next, "phandle", 0));
+}
+
+static void test_caches(void **state)
+{
+	(void)state;
+	build("gicv2");
+	assert_false(has("/cpus/cpu@7", "cache-unified"));
+	assert_next_cache("/cpus/cpu@7", "/cpus/cpu@7/l2-cache");
+	assert_next_cache("/cpus/cpu@0/l2-cache", "/cpus/l3-cache");
+	assert_next_cache("/cpus/cpu@7/l2-cache", "/cpus/l3-cache");
+	assert_text("/cpus/cpu@7/l2-cache", "compatible", "cache");
+	assert_int_equal(cell("/cpus/cpu@7/l2-cache", "cache-level", 0), 2);
+	assert_true(has("/cpus/cpu@7/l2-cache", "cache-unified"));
+	assert_false(has("/cpus/l3-cache", "next-level-cache"));
+	build("gicv3");
+	assert_next_cache("/cpus/cpu@3", "/cpus/l2-cache");
+	build("huge");
+	assert_next_cache("/cpus/cpu@1f0f/l6-cache", "/cpus/l7-cache");
+}
+
+static void test_caches_that_are_not_told(void **state)
+{
+	(void)state;
+	build("no-its");
+	assert_true(has("/cpus/cpu@1", "cache-unified"));
+	assert_next_cache("/cpus/cpu@1", "/cpus/l2-cache");
+	assert_true(has("/cpus/l2-cache", "cache-unified"));
+	build("bare");
+	assert_false(has("/cpus/cpu@0", "next-level-cache"));
+	assert_false(is_there("/cpus/l2-cache"));
+}
+
 static void test_gicv3(void **state)
 {
 	const char *gic = "/interrupt-controller@8000000";
@@ -156,6 +196,8 @@ static void test_devices(void **state)
 	assert_text("/rtc@9010000", "compatible", "arm,pl031");
 	assert_int_equal(cell("/rtc@9010000", "clocks", 0), cell("/apb-pclk", "phandle", 0));
 	assert_int_equal(cell("/virtio_mmio@9101000", "interrupts", 1), GSI_VIRTIO_MMIO + 1);
+	assert_true(has("/gpio@9040000", "interrupt-controller"));
+	assert_int_equal(cell("/gpio@9040000", "#interrupt-cells", 0), 2);
 	assert_true(is_there("/pvpanic@9020000"));
 }
 
@@ -178,6 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_the_kernel_is_told),
 		cmocka_unit_test(test_cpus),
+		cmocka_unit_test(test_caches),
+		cmocka_unit_test(test_caches_that_are_not_told),
 		cmocka_unit_test(test_gicv3),
 		cmocka_unit_test(test_gicv2),
 		cmocka_unit_test(test_pci_lines),

@@ -5,6 +5,7 @@
  */
 #include "boot.h"
 
+#include "command_line_limit.h"
 #include "fd.h"
 
 #include <errno.h>
@@ -169,6 +170,9 @@ int boot_load(const struct gmem *gmem, const struct boot_request *request,
 	uint64_t base = ram, end = 0;
 	int r = read_header(request, &header, err);
 
+	if (r == 0)
+		r = command_line_limit_check(strlen(request->command_line), COMMAND_LINE_LINUX,
+			request->kernel_name, err);
 	if (r < 0)
 		return r;
 	if (header.image_size && header.flags & FLAG_ANYWHERE)

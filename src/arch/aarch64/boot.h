@@ -16,7 +16,8 @@ struct boot_request {
 	int initrd_fd; /* -1: none */
 	uint64_t initrd_size;
 	const char *initrd_name;
-	uint64_t memory_model; /* the processors' ID_AA64MMFR0_EL1 */
+	uint64_t memory_model;    /* the processors' ID_AA64MMFR0_EL1 */
+	const char *command_line; /* in the tree; here it is only measured */
 };
 
 #define BOOT_TREE_BYTES_MAX (UINT64_C(2) << 20)
@@ -29,6 +30,7 @@ struct boot_result {
 
 /* Checks the kernel and reads it and the initrd straight into guest memory, which is fresh and one
  * region. -ENOEXEC: not a kernel for this machine or its processors; -EINVAL: damaged; -E2BIG: too
- * large for this VM's memory; -ENODATA: a file became shorter meanwhile. */
+ * large for this VM's memory, or a command line that the kernel would cut; -ENODATA: a file became
+ * shorter meanwhile. */
 must_check int boot_load(const struct gmem *gmem, const struct boot_request *request,
 	struct boot_result *ret_result, struct err *err);

@@ -16,6 +16,7 @@ const struct kvm_capability *arch_kvm_capabilities(size_t *ret_count)
 		WANTED(IRQFD, "interrupts from other threads"),
 		WANTED(IOEVENTFD, "notifications to other threads"),
 		WANTED(SIGNAL_MSI, "message signalled interrupts"),
+		WANTED(STEAL_TIME, "guests that know when they had to wait"),
 		WANTED(ARM_VM_IPA_SIZE, "more than a terabyte of RAM"),
 	};
 

@@ -33,6 +33,8 @@
 #define PVPANIC_BASE       UINT64_C(0x09020000)
 #define DEBUG_EXIT_BASE    UINT64_C(0x09030000)
 #define GPIO_BASE          UINT64_C(0x09040000)
+#define STOLEN_TIME_BASE   UINT64_C(0x09050000) /* memory: a record for each vCPU */
+#define STOLEN_TIME_BYTES  (64 * KIB)           /* a page, of any size there is */
 #define VIRTIO_MMIO_BASE   UINT64_C(0x09100000)
 #define VIRTIO_MMIO_STRIDE UINT64_C(0x1000)
 #define VIRTIO_MMIO_BYTES  UINT64_C(0x200)

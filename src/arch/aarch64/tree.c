@@ -4,6 +4,7 @@
 
 #include "compiler.h"
 #include "layout.h"
+#include "tree_caches.h"
 #include "tree_writer.h"
 
 #include <errno.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 
 /* A node that others refer to. */
-enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK, HANDLE_GPIO };
+enum { HANDLE_GIC = 1, HANDLE_MSI, HANDLE_CLOCK, HANDLE_GPIO, HANDLE_END };
+
+_Static_assert((int)HANDLE_END <= TREE_CACHE_HANDLE, "caches have others");
 
 /* arm,gic.yaml, arm,gic-v3.yaml: the three cells of an interrupt. */
 #define INTERRUPT_SHARED     0
@@ -122,8 +125,10 @@ static void put_cpus(struct tree_writer *writer, const struct tree_request *requ
 		tree_string(writer, "compatible", "arm,armv8");
 		tree_string(writer, "enable-method", "psci");
 		tree_u64(writer, "reg", address);
+		tree_caches_put_own(writer, request->clidr, i);
 		tree_node_end(writer);
 	}
+	tree_caches_put_shared(writer, request->clidr);
 	tree_node_end(writer);
 }
 
@@ -136,12 +141,12 @@ static void put_psci(struct tree_writer *writer)
 	tree_node_end(writer);
 }
 
-/* The mask of CPUs that version 2 wants with a private interrupt. */
+/* Version 2, of at most eight CPUs, wants a mask of them with a private interrupt. */
 static uint32_t private_trigger(const struct tree_request *request)
 {
-	const uint32_t mask = (1u << request->board->cpu_count) - 1;
-
-	return INTERRUPT_LEVEL_HIGH | (request->gic_version == 2 ? mask << 8 : 0);
+	if (request->gic_version != 2)
+		return INTERRUPT_LEVEL_HIGH;
+	return INTERRUPT_LEVEL_HIGH | ((1u << request->board->cpu_count) - 1) << 8;
 }
 
 /* timer/arm,arch_timer.yaml */
@@ -275,6 +280,9 @@ static void put_gpio(struct tree_writer *writer, const struct board_device *devi
 	tree_string(writer, "clock-names", "apb_pclk");
 	tree_empty(writer, "gpio-controller");
 	tree_u32(writer, "#gpio-cells", 2);
+	tree_empty(writer, "interrupt-controller");
+	tree_u32(writer, "#interrupt-cells", 2);
+	tree_u32(writer, "#address-cells", 0); /* not the binding's: dtc wants it */
 	tree_u32(writer, "phandle", HANDLE_GPIO);
 	tree_node_end(writer);
 	tree_node(writer, "gpio-keys");

@@ -14,11 +14,13 @@
 #include <stdint.h>
 
 #define TREE_SEED_BYTES 64
+#define TREE_BYTES_MAX  ((size_t)512 * 1024) /* of 512 CPUs with seven levels of caches */
 
 struct tree_request {
 	const struct board *board;
 	uint64_t memory_base, memory_bytes;
 	const uint64_t *mpidrs; /* of board->cpu_count CPUs */
+	uint64_t clidr;         /* of each of them; 0: not known */
 	unsigned int gic_version;
 	bool has_its;
 	bool has_pmu;

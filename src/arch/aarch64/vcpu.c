@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
+#include <linux/psci.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 		(uint64_t)KVM_REG_ARM_CORE_REG(name))
 #define REGISTER_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
 #define REGISTER_MMFR0 ARM64_SYS_REG(3, 0, 0, 7, 0)
+#define REGISTER_CLIDR ARM64_SYS_REG(3, 1, 0, 0, 1)
 #define REGISTER_ESR   ARM64_SYS_REG(3, 0, 5, 2, 0)
 #define REGISTER_FAR   ARM64_SYS_REG(3, 0, 6, 0, 0)
 
@@ -26,6 +28,9 @@
 #define MMFR0_ALL_PAGES (UINT64_C(1) << 20) /* TGran16; the others are there if they are 0 */
 
 #define GENERAL_REGISTERS 31
+#define INSTRUCTION_BYTES 4
+
+#define PSCI_INVALID_ADDRESS ((uint64_t)PSCI_RET_INVALID_ADDRESS)
 
 #define PSTATE_AT_START (PSR_MODE_EL1h | PSR_D_BIT | PSR_A_BIT | PSR_I_BIT | PSR_F_BIT)
 #define SCTLR_AT_START  UINT64_C(0x30d00800) /* no MMU, no caches: the bits that are one */
@@ -133,6 +138,8 @@ int arch_vcpu_init(struct arch_vm *arch, int vcpu_fd, unsigned int index, struct
 		ioctl(vcpu_fd, KVM_ARM_VCPU_FINALIZE, &sve) < 0)
 		return err_set_errno(err, errno, "KVM refused SVE for vCPU %u", index);
 	arch->vcpus[index].fd = vcpu_fd;
+	if (get_register(vcpu_fd, REGISTER_CLIDR, &arch->vcpus[index].clidr) < 0)
+		arch->vcpus[index].clidr = 0;
 	r = get_register(vcpu_fd, REGISTER_MPIDR, &arch->vcpus[index].mpidr);
 	return r < 0 ? err_set_errno(err, r, "KVM does not tell the address of vCPU %u", index) : 0;
 }
@@ -195,13 +202,22 @@ static int set_state(int vcpu_fd, uint32_t mp_state)
 	return ioctl(vcpu_fd, KVM_SET_MP_STATE, &state) < 0 ? -errno : 0;
 }
 
+static bool is_code(const struct gmem *gmem, uint64_t address)
+{
+	return address % INSTRUCTION_BYTES == 0 &&
+	       gmem_contains(gmem, gpa_at(address), INSTRUCTION_BYTES);
+}
+
 /* PSCI 1.0, 5.19 and 6.4: SYSTEM_SUSPEND(entry, context) comes back at its entry, as a processor
- * that was off. Timers and the interrupt controller go on, and an interrupt ends the sleep. */
-static int suspend(int vcpu_fd)
+ * that was off, or with an error when no code can be there. Timers and the interrupt controller go
+ * on, and an interrupt ends the sleep. */
+static int suspend(int vcpu_fd, const struct gmem *gmem)
 {
 	uint64_t entry, context;
 	int r = get_register(vcpu_fd, CORE_REGISTER(regs.regs[1]), &entry);
 
+	if (r == 0 && !is_code(gmem, entry))
+		return set_register(vcpu_fd, CORE_REGISTER(regs.regs[0]), PSCI_INVALID_ADDRESS);
 	if (r == 0)
 		r = get_register(vcpu_fd, CORE_REGISTER(regs.regs[2]), &context);
 	if (r == 0)
@@ -215,11 +231,11 @@ static int suspend(int vcpu_fd)
 	return r == 0 ? set_state(vcpu_fd, KVM_MP_STATE_SUSPENDED) : r;
 }
 
-bool arch_vcpu_system_event(int vcpu_fd, uint32_t type)
+bool arch_vcpu_system_event(int vcpu_fd, const struct gmem *gmem, uint32_t type)
 {
 	switch (type) {
 	case KVM_SYSTEM_EVENT_SUSPEND:
-		return suspend(vcpu_fd) == 0;
+		return suspend(vcpu_fd, gmem) == 0;
 	case KVM_SYSTEM_EVENT_WAKEUP:
 		return set_state(vcpu_fd, KVM_MP_STATE_RUNNABLE) == 0;
 	default:

@@ -12,6 +12,7 @@
 struct arch_vcpu {
 	int fd; /* borrowed */
 	uint64_t mpidr;
+	uint64_t clidr; /* 0: KVM does not tell */
 };
 
 struct arch_vm {
@@ -20,6 +21,7 @@ struct arch_vm {
 	uint32_t features;       /* a bit for each KVM_ARM_VCPU_* */
 	struct gic gic;          /* owned */
 	struct arch_vcpu *vcpus; /* owned */
+	void *stolen_times;      /* owned; NULL: none */
 };
 
 /* What --cpu says of the features that KVM offers, with kvm_fd -1 of none: then only the words are

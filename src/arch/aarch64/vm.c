@@ -7,6 +7,7 @@
 #include "boot.h"
 #include "gic.h"
 #include "layout.h"
+#include "stolen_time.h"
 #include "tree.h"
 #include "vcpu.h"
 
@@ -20,7 +21,6 @@
 
 #define ADDRESS_BITS_DEFAULT 40 /* KVM API 4.2: of a VM of type 0 */
 #define ADDRESS_BITS_MIN     32
-#define TREE_BYTES_MAX       (256 * KIB) /* of 512 CPUs; below BOOT_TREE_BYTES_MAX */
 
 _Static_assert(TREE_BYTES_MAX <= BOOT_TREE_BYTES_MAX, "the tree fits where it goes");
 _Static_assert(GIC_REDISTRIBUTORS_BASE + 512 * GIC_REDISTRIBUTOR_BYTES <= PCI_WINDOW32_BASE,
@@ -132,6 +132,7 @@ void arch_vm_destroy(struct arch_vm *arch)
 {
 	if (!arch)
 		return;
+	stolen_time_destroy(arch);
 	gic_destroy(&arch->gic);
 	free(arch->vcpus);
 	free(arch);
@@ -141,7 +142,9 @@ int arch_vm_finish(struct arch_vm *arch, struct err *err)
 {
 	int r = gic_finish(&arch->gic, err);
 
-	return r < 0 ? r : vcpu_finish(arch, err);
+	if (r == 0)
+		r = vcpu_finish(arch, err);
+	return r < 0 ? r : stolen_time_create(arch, err);
 }
 
 /* The GICv2m frame is there whichever interrupt controller comes: the guest is told of it only with
@@ -291,6 +294,7 @@ static int describe_board(const struct arch_vm *arch, const struct gmem *gmem,
 		.board = board,
 		.memory_base = RAM_BASE,
 		.memory_bytes = gmem_size_bytes(gmem),
+		.clidr = arch->vcpus[0].clidr,
 		.gic_version = arch->gic.version,
 		.has_its = arch->gic.its_fd >= 0,
 		.has_pmu = arch->features & 1u << KVM_ARM_VCPU_PMU_V3,
@@ -324,6 +328,7 @@ int arch_load(const struct arch_vm *arch, const struct gmem *gmem, const struct 
 		.initrd_size = source->initrd_size_bytes,
 		.initrd_name = source->initrd_name,
 		.memory_model = vcpu_memory_model(arch),
+		.command_line = source->command_line,
 	};
 	struct boot_result result;
 	int r = boot_load(gmem, &request, &result, err);

@@ -8,6 +8,7 @@
 #include "boot.h"
 
 #include "boot_work.h"
+#include "command_line_limit.h"
 #include "fd.h"
 #include "layout.h"
 
@@ -250,17 +251,11 @@ int boot_put_string(
 int boot_put_command_line(struct boot_work *work, const char *first_word, const char *line,
 	uint64_t maximum, uint64_t *ret_address, struct err *err)
 {
-	const struct boot_request *request = work->request;
 	uint64_t address = work->strings_end, rest;
 	size_t length = strlen(line);
-	int r = 0;
+	int r = command_line_limit_check(length, maximum, work->request->kernel_name, err);
 
-	if (length > maximum)
-		return err_set(err, -E2BIG,
-			"the kernel command line has %zu characters and kernel '%s' takes at most "
-			"%" PRIu64,
-			length, request->kernel_name, maximum);
-	if (*first_word) {
+	if (r == 0 && *first_word) {
 		r = put_characters(work, first_word, strlen(first_word), err);
 		if (r == 0 && length)
 			r = put_characters(work, " ", 1, err);

@@ -7,6 +7,7 @@
  * there.
  */
 #include "boot_work.h"
+#include "command_line_limit.h"
 #include "layout.h"
 
 #include <asm/bootparam.h>
@@ -15,16 +16,15 @@
 #include <stddef.h>
 #include <string.h>
 
-#define SECTOR_BYTES       UINT64_C(512)
-#define HEADER_OFFSET      0x1f1
-#define HEADER_END_OFFSET  0x201      /* the operand of a short jump over the header */
-#define HEADER_MAGIC       0x53726448 /* "HdrS" */
-#define PROTOCOL_2_12      0x020c
-#define ENTRY_64_OFFSET    0x200
-#define LOADER_UNDEFINED   0xff
-#define DEFAULT_SECTORS    4
-#define PARAGRAPH_BYTES    UINT64_C(16)
-#define COMMAND_LINE_LINUX 2047 /* COMMAND_LINE_SIZE of arch/x86 less its NUL; longer is cut */
+#define SECTOR_BYTES      UINT64_C(512)
+#define HEADER_OFFSET     0x1f1
+#define HEADER_END_OFFSET 0x201      /* the operand of a short jump over the header */
+#define HEADER_MAGIC      0x53726448 /* "HdrS" */
+#define PROTOCOL_2_12     0x020c
+#define ENTRY_64_OFFSET   0x200
+#define LOADER_UNDEFINED  0xff
+#define DEFAULT_SECTORS   4
+#define PARAGRAPH_BYTES   UINT64_C(16)
 
 _Static_assert(sizeof(struct boot_params) <= BOOT_PARAMS_END - BOOT_PARAMS_ADDRESS, "no room");
 _Static_assert(offsetof(struct boot_params, hdr) == HEADER_OFFSET, "the header's place");

@@ -169,9 +169,10 @@ int arch_vcpu_set_boot(
 }
 
 /* A PC sleeps by ACPI, of which Hull's has no such states; KVM has no part in it. */
-bool arch_vcpu_system_event(int vcpu_fd, uint32_t type)
+bool arch_vcpu_system_event(int vcpu_fd, const struct gmem *gmem, uint32_t type)
 {
 	(void)vcpu_fd;
+	(void)gmem;
 	(void)type;
 	return false;
 }

@@ -152,11 +152,13 @@ class Suite:
     """cases: {name: shell text}; the first `half` of them run in one emulated host, the others in a
     second one at the same time. host_programs: paths of more programs that the cases run on the
     host; modules: more of its kernel, where it is emulated; libraries: sonames of what hull opens
-    by itself; case_seconds: the limit of a case."""
+    by itself; case_seconds: the limit of a case; examine(output) says what is wrong with a case's
+    output, "" for nothing."""
 
     def __init__(self, hull, cases, half, wanted=(), host_programs=(), modules=(), libraries=(),
-                 case_seconds=CASE_SECONDS, target=NATIVE):
+                 case_seconds=CASE_SECONDS, target=NATIVE, examine=lambda _: ""):
         self._target = target
+        self._examine = examine
         self._hull = hull
         self._case_seconds = case_seconds
         self._first_half = list(cases)[:half]
@@ -213,9 +215,10 @@ class Suite:
             result = subprocess.run(["sh", str(scratch / "cases" / name)], timeout=self._case_seconds,
                                     check=False, stdout=subprocess.PIPE, text=True,
                                     errors="replace", env=environment)
-            print("ok" if result.returncode == 0 else "not ok", name, flush=True)
-            if result.returncode != 0:
-                print(result.stdout)
+            wrong = result.returncode != 0 or self._examine(result.stdout)
+            print("not ok" if wrong else "ok", name, flush=True)
+            if wrong:
+                print(result.stdout, wrong)
                 failed += 1
         return 1 if failed else 0
 
@@ -271,7 +274,11 @@ class Suite:
                         "--put", "/usr/share/qemu:/usr/share/qemu"]
         ended = subprocess.run([str(part) for part in command], check=False, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
-        output = [ended.stdout]
+        output, status = [ended.stdout], ended.returncode
         for log in sorted(results.glob("*.stdout")):
-            output.append(f"--- {log.stem}\n{log.read_text(errors='replace').strip()}\n")
-        return "".join(output), ended.returncode
+            text = log.read_text(errors="replace")
+            output.append(f"--- {log.stem}\n{text.strip()}\n")
+            if wrong := self._examine(text):
+                output.append(f"not ok {log.stem}: {wrong}\n")
+                status = status or 1
+        return "".join(output), status
