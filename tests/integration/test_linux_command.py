@@ -156,6 +156,18 @@ sh -c 'echo $$ >'$scratch'/pid; exec "$@"' sh $FILES/default_signals "$HULL" run
 	sh -c 'trap "echo caught; exit 7" INT; echo ready; while :; do sleep 1; done' \\
 	>$out 2>$errors </dev/null
 [ $? = 7 ] && [ "$(tail -n 1 $out)" = caught ] || report "SIGINT did not reach the command"
+# The command has ended, and nobody reads what it said.
+mkfifo $scratch/fifo
+sleep 1000 <$scratch/fifo & reader=$!
+"$HULL" run --timeout 120s $KERNEL --root $ROOT -- sh -c 'head -c 100000 /dev/zero; echo bye >&2' \\
+	>$scratch/fifo 2>$errors </dev/null &
+hull=$!
+until grep -q bye $errors; do sleep 0.2; kill -0 $hull || report "it did not end"; done
+sleep 2
+kill -TERM $hull
+wait $hull
+[ $? = 143 ] || report "SIGTERM did not end it"
+kill $reader
 mkdir $scratch/none
 command 117 --root $FILES/kernel -- true; said $KERNEL_AS_ROOT
 command 117 --root $ROOT --modules $scratch/none -- true; said 'neither modules nor'
