@@ -138,8 +138,6 @@ int arch_vcpu_init(struct arch_vm *arch, int vcpu_fd, unsigned int index, struct
 		ioctl(vcpu_fd, KVM_ARM_VCPU_FINALIZE, &sve) < 0)
 		return err_set_errno(err, errno, "KVM refused SVE for vCPU %u", index);
 	arch->vcpus[index].fd = vcpu_fd;
-	if (get_register(vcpu_fd, REGISTER_CLIDR, &arch->vcpus[index].clidr) < 0)
-		arch->vcpus[index].clidr = 0;
 	r = get_register(vcpu_fd, REGISTER_MPIDR, &arch->vcpus[index].mpidr);
 	return r < 0 ? err_set_errno(err, r, "KVM does not tell the address of vCPU %u", index) : 0;
 }
@@ -174,12 +172,22 @@ int vcpu_finish(const struct arch_vm *arch, struct err *err)
 	return 0;
 }
 
-uint64_t vcpu_memory_model(const struct arch_vm *arch)
+/* What all vCPUs have in common. */
+static uint64_t common_register(const struct arch_vm *arch, uint64_t id, uint64_t otherwise)
 {
 	uint64_t value;
 
-	return get_register(arch->vcpus[0].fd, REGISTER_MMFR0, &value) < 0 ? MMFR0_ALL_PAGES
-	                                                                   : value;
+	return get_register(arch->vcpus[0].fd, id, &value) < 0 ? otherwise : value;
+}
+
+uint64_t vcpu_memory_model(const struct arch_vm *arch)
+{
+	return common_register(arch, REGISTER_MMFR0, MMFR0_ALL_PAGES);
+}
+
+uint64_t vcpu_cache_levels(const struct arch_vm *arch)
+{
+	return common_register(arch, REGISTER_CLIDR, 0);
 }
 
 /* booting.rst: x0 the device tree, x1 to x3 zero, as they are; EL1 with interrupts masked, as KVM

@@ -12,7 +12,6 @@
 struct arch_vcpu {
 	int fd; /* borrowed */
 	uint64_t mpidr;
-	uint64_t clidr; /* 0: KVM does not tell */
 };
 
 struct arch_vm {
@@ -34,3 +33,6 @@ must_check int vcpu_finish(const struct arch_vm *arch, struct err *err);
 
 /* ID_AA64MMFR0_EL1 as guests see it; all sizes of pages where KVM does not tell. */
 uint64_t vcpu_memory_model(const struct arch_vm *arch);
+
+/* CLIDR_EL1; 0: KVM does not tell. */
+uint64_t vcpu_cache_levels(const struct arch_vm *arch);
