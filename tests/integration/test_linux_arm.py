@@ -162,9 +162,6 @@ CASES = {
     "gicv3-2cpu-panic": PANIC,
     "gicv3-4cpu-1G-reboot": REBOOT,
     "gicv3-commands": COMMANDS.replace("MESSAGES", "ITS"),
-    "timeout": """
-LIMIT=5s boot 124 -k $FILES/kernel -i $FILES/initrd -m 256M
-""",
     "6.12-4cpu": kernel("6.12-cloud.efi", 4),
     "generic-4cpu": kernel("6.1-generic", 4),
     "generic-pmu-poweroff": f"""
@@ -173,32 +170,6 @@ expect nproc 1; expect "pmu .*armv8.*"
 """ + CLEAN,
     "gicv3-4cpu-probe": probe(3, 4, 512),
     "gicv3-200G-probe": probe(3, 2, 200 << 10),
-    "probe-echo": """
-for way in echo echo=poll; do
-	echo "to and fro q" | "$HULL" run --timeout 100s -k $FILES/probe -m 64M --debug-exit \\
-		-p probe.only=none -p $way >"$log" 2>&1
-	status=$?
-	[ $status = 33 ] || fail "exit status $status, not 33"
-	grep -q '^to and fro ' "$log" || fail "input did not come back"
-	grep '^probe: echo ended' "$log"
-done
-""",
-    "probe-button": """
-"$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
-	>"$log" 2>"$log.words" </dev/null &
-hull=$!
-until grep -q 'waiting for the power button' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
-kill -TERM $hull
-wait $hull
-status=$?
-[ $status = 143 ] || fail "exit status $status, not 143"
-grep -q '^probe: power button, lines 0x08, 1 interrupts' "$log" || fail "no press was seen"
-""",
-    "probe-flood": """
-boot 33 -k $FILES/probe -m 64M --debug-exit -p probe.only=none -p flood=8
-awk '/^flood / { if (length != 63 || $2 "" != sprintf("%08d", count++)) exit 1 }
-	END { exit count != 128 }' "$log" || fail "lines are lost or out of place"
-""",
     "gicv3-hostile-pci": hostile("pci", "mmio", *WITHOUT_GICV2),
     # A signal presses the power key, which cloud kernels have no driver for.
     "generic-2cpu-button": """
@@ -262,17 +233,6 @@ command 0 -d $scratch/disk --share $scratch/share:/share -- sh -c '
 diff $scratch/wanted $out || report "something else than files and page size"
 head -c 3000000 $scratch/share/data | cmp - $scratch/share/copy || report "another copy"
 """,
-    "reset-and-input": """
-. $(dirname $0)/reset_case.sh
-reset_and_input -k $FILES/kernel -m 256M -c 2
-""",
-    # The process behind a rootless network confines itself by system calls' numbers of its own.
-    "user-network": """
-. $(dirname $0)/command_case.sh
-command 0 -n user -- sh -c 'ip link set eth0 up
-	udhcpc -i eth0 -n -q -f -s /bin/true 2>&1 | grep -c "lease of 10.0.2"'
-printed 1
-""",
     # Two threads on real rings: the order of words that x86 keeps by itself.
     "virtq-threads": """
 HULL_TEST_VIRTQ_OPERATIONS=170000 test_virtq_threads >"$log" 2>&1 || fail "status $?"
@@ -288,6 +248,46 @@ if ! grep -qw sve /proc/cpuinfo; then
 fi
 boot 116 -k $FILES/kernel --cpu=-avx2
 grep -q "there are sve, pauth and pmu" "$log" || fail "no sentence about an unknown feature"
+""",
+    "timeout": """
+LIMIT=5s boot 124 -k $FILES/kernel -i $FILES/initrd -m 256M
+""",
+    "probe-echo": """
+for way in echo echo=poll; do
+	echo "to and fro q" | "$HULL" run --timeout 100s -k $FILES/probe -m 64M --debug-exit \\
+		-p probe.only=none -p $way >"$log" 2>&1
+	status=$?
+	[ $status = 33 ] || fail "exit status $status, not 33"
+	grep -q '^to and fro ' "$log" || fail "input did not come back"
+	grep '^probe: echo ended' "$log"
+done
+""",
+    "probe-button": """
+"$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
+	>"$log" 2>"$log.words" </dev/null &
+hull=$!
+until grep -q 'waiting for the power button' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
+kill -TERM $hull
+wait $hull
+status=$?
+[ $status = 143 ] || fail "exit status $status, not 143"
+grep -q '^probe: power button, lines 0x08, 1 interrupts' "$log" || fail "no press was seen"
+""",
+    "probe-flood": """
+boot 33 -k $FILES/probe -m 64M --debug-exit -p probe.only=none -p flood=8
+awk '/^flood / { if (length != 63 || $2 "" != sprintf("%08d", count++)) exit 1 }
+	END { exit count != 128 }' "$log" || fail "lines are lost or out of place"
+""",
+    "reset-and-input": """
+. $(dirname $0)/reset_case.sh
+reset_and_input -k $FILES/kernel -m 256M -c 2
+""",
+    # The process behind a rootless network confines itself by system calls' numbers of its own.
+    "user-network": """
+. $(dirname $0)/command_case.sh
+command 0 -n user -- sh -c 'ip link set eth0 up
+	udhcpc -i eth0 -n -q -f -s /bin/true 2>&1 | grep -c "lease of 10.0.2"'
+printed 1
 """,
     "gicv2-1cpu-poweroff": ONE_CPU,
     "gicv2-2cpu-panic": PANIC,
