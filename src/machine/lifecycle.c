@@ -96,25 +96,6 @@ static bool has_delivered(const struct machine *machine)
 	return !vsock || machine_vsock_has_delivered(vsock);
 }
 
-static void begin_delivery(struct machine *machine, int exit_status)
-{
-	machine->exit_status = exit_status;
-	machine->is_delivering = true;
-	machine->delivery_wait_ns = DELIVERY_LOOK_MIN_NS;
-	loop_timer_arm(&machine->delivery, clock_monotonic_ns());
-}
-
-/* By itself: what it has said before that goes where it belongs. */
-static void end_by_guest(struct machine *machine, int exit_status)
-{
-	vcpu_group_pause(&machine->vcpus);
-	loop_timer_arm(&machine->grace, 0);
-	if (has_delivered(machine))
-		end_with(machine, exit_status);
-	else
-		begin_delivery(machine, exit_status);
-}
-
 /* After its command has ended. */
 static bool has_last_words(struct machine *machine)
 {
@@ -146,6 +127,21 @@ static void look_for_delivery(void *owner)
 		machine->delivery_wait_ns *= 2;
 }
 
+static void end_when_delivered(struct machine *machine, int exit_status)
+{
+	machine->exit_status = exit_status;
+	machine->is_delivering = true;
+	machine->delivery_wait_ns = DELIVERY_LOOK_MIN_NS;
+	look_for_delivery(machine);
+}
+
+/* By itself: what it has said before that goes where it belongs. */
+static void end_by_guest(struct machine *machine, int exit_status)
+{
+	loop_timer_arm(&machine->grace, 0);
+	end_when_delivered(machine, exit_status);
+}
+
 /* The command has ended: the VM does when all of its output has gone where it belongs. Sockets that
  * it has left are still being closed by the guest's kernel, which has nothing to say else and must
  * not be able to go on for ever. */
@@ -154,8 +150,7 @@ static void end_command(struct machine *machine, int exit_status)
 	machine->command_runs = false;
 	machine->command_ended = true;
 	machine->last_words_ns = clock_monotonic_ns() + LAST_WORDS_NS;
-	begin_delivery(machine, exit_status);
-	look_for_delivery(machine);
+	end_when_delivered(machine, exit_status);
 }
 
 static void command_not_executed(struct machine *machine, int code)

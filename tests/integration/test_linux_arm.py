@@ -130,6 +130,20 @@ def probe(version, cpus, memory):
             .replace("MEMORY", str(memory)))
 
 
+def power_key(limit, options, ready):
+    """Presses the power key, by a signal, when the guest has said that it is ready."""
+    return f"""
+"$HULL" run --timeout {limit} {options} >"$log" 2>"$log.words" </dev/null &
+hull=$!
+until grep -q '{ready}' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
+kill -TERM $hull
+wait $hull
+status=$?
+cat "$log.words" >>"$log"
+[ $status = 143 ] || fail "exit status $status, not 143"
+"""
+
+
 # How a guest without an operating system ends.
 PROBE_ENDS = """
 end()
@@ -172,15 +186,9 @@ expect nproc 1; expect "pmu .*armv8.*"
     "gicv3-200G-probe": probe(3, 2, 200 << 10),
     "gicv3-hostile-pci": hostile("pci", "mmio", *WITHOUT_GICV2),
     # A signal presses the power key, which cloud kernels have no driver for.
-    "generic-2cpu-button": """
-"$HULL" run --timeout 400s -p quiet -k $FILES/6.1-generic -i $FILES/initrd-keys -m 512M -c 2 \\
-	-p hull_test=button >"$log" 2>&1 </dev/null &
-hull=$!
-until grep -q '^guest: listening' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
-kill -TERM $hull
-wait $hull
-status=$?
-[ $status = 143 ] || fail "exit status $status, not 143"
+    "generic-2cpu-button": power_key(
+        "400s", "-p quiet -k $FILES/6.1-generic -i $FILES/initrd-keys -m 512M -c 2 -p hull_test=button",
+        "^guest: listening") + """
 grep -q 'reboot: Power down' "$log" || fail "the guest did not power itself off"
 """,
     # The guest sleeps until its clock's alarm, and so does its vCPU.
@@ -262,15 +270,9 @@ for way in echo echo=poll; do
 	grep '^probe: echo ended' "$log"
 done
 """,
-    "probe-button": """
-"$HULL" run --timeout 100s -k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button \\
-	>"$log" 2>"$log.words" </dev/null &
-hull=$!
-until grep -q 'waiting for the power button' "$log" || ! kill -0 $hull 2>/dev/null; do sleep 1; done
-kill -TERM $hull
-wait $hull
-status=$?
-[ $status = 143 ] || fail "exit status $status, not 143"
+    "probe-button": power_key(
+        "100s", "-k $FILES/probe -m 64M -c 2 -p probe.only=none -p power-button",
+        "waiting for the power button") + """
 grep -q '^probe: power button, lines 0x08, 1 interrupts' "$log" || fail "no press was seen"
 """,
     "probe-flood": """
